@@ -1,0 +1,19 @@
+//! The models of the paper, in [Burn](https://burn.dev), each a function of one flat parameter buffer.
+//!
+//! A model is a list of named [`Parameter`]s (Hugging Face names and layouts) laid back to back, and
+//! two functions of a flat slice: the loss of a batch, and its gradient, written in the same layout.
+//! Optimizers, checkpoints and noise statistics then work on slices and never meet a tensor.
+//!
+//! This crate knows no file, no clock and no generator of its own: randomness (initialisation,
+//! dropout) comes from a generator that the caller passes in.
+
+mod backend;
+mod bert;
+mod error;
+mod layers;
+mod parameters;
+
+pub use backend::{Backend, Device};
+pub use bert::{Bert, BertConfig, Evaluation, Forward, Input, MaskedBatch};
+pub use error::Error;
+pub use parameters::{Parameter, Real, len};
