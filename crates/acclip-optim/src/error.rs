@@ -1,0 +1,105 @@
+//! What can go wrong: one typed error, whose message says what, where, and what to do.
+
+use crate::NAMES;
+
+/// Why an optimizer, a layout or a state could not be made, or a step not be taken.
+///
+/// A step that returns an error has changed neither the parameters nor the state.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No optimizer has this name.
+    #[error("no optimizer is called `{name}`; choose one of: {}", NAMES.join(", "))]
+    UnknownOptimizer {
+        /// The name asked for.
+        name: String,
+    },
+    /// The optimizer exists, but has no such hyper-parameter.
+    #[error(
+        "optimizer `{optimizer}` has no hyper-parameter `{field}`; it takes: {}",
+        allowed.join(", ")
+    )]
+    UnusedHyper {
+        /// The optimizer.
+        optimizer: &'static str,
+        /// The hyper-parameter that was given.
+        field: &'static str,
+        /// Those that this optimizer takes.
+        allowed: Vec<&'static str>,
+    },
+    /// A hyper-parameter lies outside its range.
+    #[error(
+        "hyper-parameter `{field}` of optimizer `{optimizer}` is {value}; it must be in {range}"
+    )]
+    HyperOutOfRange {
+        /// The optimizer.
+        optimizer: &'static str,
+        /// The hyper-parameter.
+        field: &'static str,
+        /// The value given.
+        value: f64,
+        /// The values allowed, as an interval.
+        range: &'static str,
+    },
+    /// The learning rate is negative, infinite or not a number.
+    #[error("the learning rate is {value}; it must be finite and not negative")]
+    LearningRate {
+        /// The value given.
+        value: f64,
+    },
+    /// Two blocks of a layout share a name.
+    #[error("two blocks are called `{name}`; give every block a name of its own")]
+    DuplicateBlock {
+        /// The name that occurs twice.
+        name: String,
+    },
+    /// The number of coordinates does not fit in a `usize`.
+    #[error("block `{name}` makes the layout too large to count its coordinates; check its shape")]
+    LayoutTooLarge {
+        /// The block at which counting failed.
+        name: String,
+    },
+    /// A slice is not as long as the layout.
+    #[error(
+        "`{what}` has {found} coordinates, but the layout has {expected}; pass one value per coordinate"
+    )]
+    Length {
+        /// `params`, `grad` or `state slot …`.
+        what: String,
+        /// The layout's length.
+        expected: usize,
+        /// The slice's length.
+        found: usize,
+    },
+    /// The state belongs to another optimizer.
+    #[error(
+        "this state is not one of optimizer `{optimizer}`: missing slots [{}], unexpected slots [{}]; \
+         use the state of the optimizer that made it, or start again with `init`",
+        missing.join(", "),
+        unexpected.join(", ")
+    )]
+    StateSlots {
+        /// The optimizer asked to work on the state.
+        optimizer: &'static str,
+        /// Slots that the optimizer needs and the state lacks.
+        missing: Vec<String>,
+        /// Slots that the state has, or has twice, and the optimizer does not know.
+        unexpected: Vec<String>,
+    },
+    /// A gradient coordinate is infinite or not a number.
+    #[error(
+        "the gradient of block `{block}` is not finite at index {index}; \
+         nothing was changed: skip this batch, or lower the learning rate"
+    )]
+    NonFiniteGradient {
+        /// The block's name.
+        block: String,
+        /// Position within the block, row-major.
+        index: usize,
+    },
+    /// Every coordinate is finite, but the sum of squares is not (only `f64` beyond about 1e154).
+    #[error(
+        "the gradient is finite, but its squared norm exceeds the range of f64; rescale the loss"
+    )]
+    GradientOverflow,
+}

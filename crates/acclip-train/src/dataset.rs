@@ -1,0 +1,106 @@
+//! The corpus as the trainer sees it: masked batches of training and of held-out text.
+
+use crate::config::CorpusConfig;
+use crate::{Config, Error};
+use acclip_data::{Corpus, Masker, Masking, Sequences, Tokenizer};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Tokenised text, split by document into training and held-out sequences.
+pub struct Dataset {
+    /// The vocabulary.
+    pub tokenizer: Tokenizer,
+    /// Training sequences.
+    pub train: Sequences,
+    /// Held-out sequences.
+    pub valid: Sequences,
+    /// What masks them.
+    pub masker: Masker,
+    /// What the text is.
+    pub facts: CorpusFacts,
+}
+
+/// What a corpus is, for the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorpusFacts {
+    /// Where it comes from.
+    pub source: String,
+    /// Number of documents.
+    pub documents: usize,
+    /// Size of the text, in bytes.
+    pub bytes: usize,
+    /// Number of tokens in the vocabulary.
+    pub vocab_size: usize,
+    /// Number of training sequences.
+    pub train_sequences: usize,
+    /// Number of held-out sequences.
+    pub valid_sequences: usize,
+    /// Tokens in the training sequences.
+    pub train_tokens: usize,
+}
+
+impl Dataset {
+    /// Reads the corpus, splits it, gets or trains the vocabulary (on the training documents alone)
+    /// and tokenises. `vocab`, where given, is the vocabulary of a run folder to be continued.
+    ///
+    /// # Errors
+    /// [`Error::Data`] says what is wrong with a file; [`Error::Config`] if the corpus does not fill
+    /// a batch.
+    pub fn load(config: &Config, vocab: Option<&Path>) -> Result<Self, Error> {
+        let CorpusConfig {
+            path,
+            vocab: configured,
+            vocab_size,
+            held_out,
+            split_seed,
+        } = &config.corpus;
+        let corpus = match path {
+            Some(path) => Corpus::read(path)?,
+            None => Corpus::embedded()?,
+        };
+        let (train, valid) = corpus.split(*held_out, *split_seed)?;
+        let tokenizer = match vocab.or(configured.as_deref().map(Path::new)) {
+            Some(path) => Tokenizer::load(path)?,
+            None => Tokenizer::train(&train, *vocab_size)?,
+        };
+        let specials = tokenizer.specials();
+        let sequences = |documents: &[&acclip_data::Document]| {
+            let tokens = tokenizer.encode_documents(documents)?;
+            Sequences::new(&tokens, config.model.seq_len, &specials)
+        };
+        let (train, valid) = (sequences(&train)?, sequences(&valid)?);
+        let dataset = Self {
+            masker: Masker::new(Masking::default(), specials, tokenizer.vocab_size())?,
+            facts: CorpusFacts {
+                source: path
+                    .clone()
+                    .unwrap_or_else(|| "State of the Union addresses, 1790–2021 (embedded)".into()),
+                documents: corpus.documents().len(),
+                bytes: corpus.bytes(),
+                vocab_size: tokenizer.vocab_size(),
+                train_sequences: train.len(),
+                valid_sequences: valid.len(),
+                train_tokens: train.total_tokens(),
+            },
+            tokenizer,
+            train,
+            valid,
+        };
+        for (key, size, sequences, part) in [
+            ("train.batch_size", config.train.batch_size, &dataset.train, "training"),
+            ("train.batch_size", config.train.batch_size, &dataset.valid, "held-out"),
+            ("noise.batch_size", 2 * config.noise.batch_size, &dataset.train, "training"),
+        ] {
+            if sequences.len() < size {
+                let problem = format!(
+                    "needs {size} sequences, but the {part} text has {} of up to {} tokens; \
+                     make batches or model.seq_len smaller, or the corpus larger",
+                    sequences.len(),
+                    config.model.seq_len
+                );
+                return Err(Error::config(key, problem));
+            }
+        }
+        Ok(dataset)
+    }
+}

@@ -1,0 +1,35 @@
+//! Training runs, noise measurements and comparisons of optimizers, resumable to the bit.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `config` | one configuration: defaults, preset, file, `--set` |
+//! | `dataset` | corpus → tokens → masked batches |
+//! | `adapter` | corpus ↔ model ↔ optimizer, without arithmetic |
+//! | `trainer` | one training run |
+//! | `probe` | one noise measurement |
+//! | `compare` | optimizers × settings × seeds, the tests, the verdicts |
+//! | `checkpoint`, `run_folder`, `files` | what is on disk, atomically |
+//! | `control` | progress and interruption |
+//!
+//! Nothing here draws figures or prints: see `acclip-report` and the program `acclip`.
+
+mod adapter;
+mod checkpoint;
+pub mod compare;
+pub mod config;
+mod control;
+mod dataset;
+mod error;
+mod files;
+mod probe;
+mod run_folder;
+mod trainer;
+
+pub use acclip_noise as noise;
+pub use config::Config;
+pub use control::{Control, Progress, Silent, Task};
+pub use dataset::{CorpusFacts, Dataset};
+pub use error::Error;
+pub use probe::{Measurement, Weights, measure};
+pub use run_folder::{Provenance, RunFolder};
+pub use trainer::{Outcome, RunResult, Timing, train};

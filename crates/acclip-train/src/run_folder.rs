@@ -1,0 +1,153 @@
+//! A run folder: who may write in it, and what stands in it before step 1.
+//!
+//! ```text
+//! DIR/run.json      format version, command, program version, commit, machine, time, seed
+//! DIR/config.toml   the resolved configuration
+//! DIR/lock          held while a process works here
+//! ```
+
+use crate::files::{read, write_atomic, write_json};
+use crate::{Config, Error};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Grows when the files of a run folder change in a way that older programs cannot read.
+const FORMAT: u32 = 1;
+
+/// Where a run comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of the files in the folder.
+    #[serde(default)]
+    pub format: u32,
+    /// What made it: `compare`, `noise` or `train`.
+    pub command: String,
+    /// Version of the program.
+    pub version: String,
+    /// Commit of the program, with `-dirty` if its sources were changed.
+    pub commit: String,
+    /// Processor, number of cores, operating system.
+    pub machine: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A run folder that this process has locked.
+pub struct RunFolder {
+    path: PathBuf,
+    /// What the folder says of itself.
+    pub provenance: Provenance,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes a new run folder, and writes where it comes from and its configuration.
+    ///
+    /// # Errors
+    /// [`Error::RunFolder`] if the folder has files in it already.
+    pub fn create(path: &Path, provenance: Provenance, config: &Config) -> Result<Self, Error> {
+        let refuse = |problem: String| Error::RunFolder {
+            path: path.to_path_buf(),
+            problem,
+        };
+        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let lock = lock(path)?;
+        let mut entries = fs::read_dir(path).map_err(Error::io("read", path))?;
+        if path.join("run.json").exists() {
+            let problem = "holds a run already; continue it with --resume, or choose another --out";
+            return Err(refuse(problem.into()));
+        }
+        if entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")) {
+            return Err(refuse("is not empty; choose another --out".into()));
+        }
+        let provenance = Provenance {
+            format: FORMAT,
+            ..provenance
+        };
+        write_atomic(&path.join("config.toml"), config.to_toml().as_bytes())?;
+        write_json(&path.join("run.json"), &provenance)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            provenance,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a run folder to continue it, and reads its configuration.
+    ///
+    /// # Errors
+    /// [`Error::RunFolder`] if it is not a run folder, is of another command or another format, or
+    /// another process works in it; [`Error::Config`] if its configuration was edited into something
+    /// that is none.
+    pub fn open(path: &Path, command: &str) -> Result<(Self, Config), Error> {
+        let refuse = |problem: String| Error::RunFolder {
+            path: path.to_path_buf(),
+            problem,
+        };
+        let file = path.join("run.json");
+        if !file.exists() {
+            return Err(refuse("is not a run folder (it has no run.json)".into()));
+        }
+        let provenance: Provenance = serde_json::from_str(&read(&file)?)
+            .map_err(|error| refuse(format!("run.json cannot be understood: {error}")))?;
+        if provenance.format != FORMAT {
+            return Err(refuse(format!(
+                "is of format {} (program version {}), and this program reads format {FORMAT}; \
+                 continue it with the version that made it",
+                provenance.format, provenance.version
+            )));
+        }
+        if provenance.command != command {
+            return Err(refuse(format!(
+                "is a run of `acclip {0}`; continue it with `acclip {0} --resume`",
+                provenance.command
+            )));
+        }
+        let config = path.join("config.toml");
+        let config = Config::resolve(None, Some((&config.to_string_lossy(), &read(&config)?)), &[])?;
+        let folder = Self {
+            path: path.to_path_buf(),
+            provenance,
+            _lock: lock(path)?,
+        };
+        Ok((folder, config))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a result file, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        write_atomic(&self.path.join(name), content)
+    }
+
+    /// Writes a result as JSON, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
+        write_json(&self.path.join(name), value)
+    }
+}
+
+/// Takes the folder's lock, which the system frees when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, Error> {
+    let name = path.join("lock");
+    let file = File::create(&name).map_err(Error::io("create", &name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::RunFolder {
+            path: path.to_path_buf(),
+            problem: "another process works in it; wait for it, or choose another --out".into(),
+        }),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", &name)(error)),
+    }
+}

@@ -1,0 +1,514 @@
+//! One training run: steps, validation, checkpoints, and a result.
+//!
+//! A run is a function of its configuration, its corpus and its seed. The state between two steps is
+//! the parameters, the optimizer's slots and the step number t, and nothing else: the batch, its masks
+//! and the dropout masks of step t come from generators keyed by (seed, purpose, t). A run that is
+//! stopped and resumed therefore gives the same bits as one that was not.
+//!
+//! ```text
+//! FOLDER/metrics.jsonl   a line a step (loss, norms, clip rate), a line a validation
+//! FOLDER/checkpoints/    the newest two
+//! FOLDER/result.json     how it ended; where this is, the run is over
+//! ```
+
+use crate::adapter::{Batches, layout};
+use crate::checkpoint::{Array, Checkpoint};
+use crate::files::{read, write_atomic, write_json};
+use crate::{Config, Control, Dataset, Error};
+use acclip_data::{Order, Pass, Purpose, rng};
+use acclip_models::{Bert, Evaluation};
+use acclip_optim::{Layout, Optimizer, State};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Initial parameters.
+const INIT: Purpose = Purpose::new("init");
+/// Dropout masks.
+const DROPOUT: Purpose = Purpose::new("dropout");
+/// A loss beyond this many times ln V, the loss of a uniform guess, counts as diverged.
+const DIVERGED: f64 = 10.0;
+
+/// Seconds spent, by what they were spent on, and tokens seen.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Timing {
+    /// Making batches.
+    pub data: f64,
+    /// Forward passes.
+    pub forward: f64,
+    /// Backward passes.
+    pub backward: f64,
+    /// Optimizer steps.
+    pub optimizer: f64,
+    /// Tokens in the training batches, padding not counted.
+    pub tokens: u64,
+}
+
+impl Timing {
+    /// Seconds in all four parts.
+    pub fn seconds(&self) -> f64 {
+        self.data + self.forward + self.backward + self.optimizer
+    }
+
+    /// Training speed.
+    pub fn tokens_per_second(&self) -> f64 {
+        self.tokens as f64 / self.seconds().max(f64::MIN_POSITIVE)
+    }
+
+    /// Adds what another run spent.
+    pub fn add(&mut self, other: &Timing) {
+        self.data += other.data;
+        self.forward += other.forward;
+        self.backward += other.backward;
+        self.optimizer += other.optimizer;
+        self.tokens += other.tokens;
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The optimizer's name.
+    pub optimizer: String,
+    /// The learning rate before the schedule.
+    pub learning_rate: f64,
+    /// The clip's threshold, if it has a fixed one.
+    pub threshold: Option<f64>,
+    /// The seed.
+    pub seed: u64,
+    /// The step at which the loss or the gradient left the finite numbers, or the loss exceeded ten
+    /// times that of a uniform guess; `None` for a run that came to its end.
+    pub diverged_at: Option<u64>,
+    /// Validation loss after the last step, in nats per masked token; `None` if diverged.
+    pub valid_loss: Option<f64>,
+    /// Share of the masked tokens of the validation found after the last step.
+    pub valid_accuracy: Option<f64>,
+    /// Mean share of coordinates clipped (for a global clip: share of steps).
+    pub clip_rate: f64,
+    /// (step, validation loss, validation accuracy), from step 0 on.
+    pub curve: Vec<(u64, f64, f64)>,
+    /// Seconds by part.
+    pub timing: Timing,
+}
+
+/// A finished or interrupted computation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<T> {
+    /// It came to its end.
+    Done(T),
+    /// It was asked to stop; everything that is needed to continue is on disk.
+    Interrupted,
+}
+
+/// What a checkpoint remembers beside the arrays.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    step: u64,
+    optimizer: String,
+    clipped: f64,
+    curve: Vec<(u64, f64, f64)>,
+    timing: Timing,
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Metrics {
+    Step {
+        step: u64,
+        loss: f64,
+        learning_rate: f64,
+        grad_norm: f64,
+        update_norm: f64,
+        clipped: f64,
+    },
+    Validation {
+        step: u64,
+        valid_loss: f64,
+        valid_accuracy: f64,
+    },
+    Diverged {
+        step: u64,
+        diverged: String,
+    },
+}
+
+/// A training run in progress.
+pub(crate) struct Trainer<'a> {
+    config: &'a Config,
+    dataset: &'a Dataset,
+    folder: PathBuf,
+    model: Bert,
+    optimizer: Optimizer,
+    layout: Layout,
+    params: Vec<f32>,
+    grad: Vec<f32>,
+    state: State<f32>,
+    order: Order,
+    clipped: f64,
+    curve: Vec<(u64, f64, f64)>,
+    timing: Timing,
+}
+
+/// Runs or continues the training run of `config` in `folder`, and returns how it ended. If it is
+/// over already, its result is read and returned.
+///
+/// # Errors
+/// [`Error`] for what cannot be read, written or built. Divergence is a result, not an error.
+pub fn train(
+    config: &Config,
+    dataset: &Dataset,
+    folder: &Path,
+    control: Control,
+) -> Result<Outcome<RunResult>, Error> {
+    let result = folder.join("result.json");
+    if result.exists() {
+        let text = read(&result)?;
+        return serde_json::from_str(&text).map(Outcome::Done).map_err(|error| Error::RunFolder {
+            path: result,
+            problem: format!("cannot be understood ({error}); delete it to finish the run again"),
+        });
+    }
+    let outcome = Trainer::new(config, dataset, folder, control)?.run(control)?;
+    if let Outcome::Done(done) = &outcome {
+        write_json(&result, done)?;
+    }
+    Ok(outcome)
+}
+
+/// The parameters at which a run starts, for a model of `config`.
+pub(crate) fn initial(config: &Config, model: &Bert) -> Vec<f32> {
+    model.config().init(&mut rng::stream(config.seed, INIT, 0, 0))
+}
+
+/// The parameters of a checkpoint in a run's folder (the newest if no step is named), and its step.
+pub(crate) fn checkpointed(
+    folder: &Path,
+    step: Option<u64>,
+    model: &Bert,
+    control: Control,
+) -> Result<Option<(u64, Vec<f32>)>, Error> {
+    let checkpoints = folder.join("checkpoints");
+    let warn = |text: &str| control.progress.warn(text);
+    let found = match step {
+        Some(step) => Checkpoint::<Record>::at(&checkpoints, step)?,
+        None => Checkpoint::<Record>::newest(&checkpoints, &warn)?,
+    };
+    let Some(mut found) = found else {
+        return Ok(None);
+    };
+    let layout = layout(model.parameters())?;
+    Ok(Some((found.meta.step, take(&mut found, "params", &layout, &checkpoints)?)))
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        config: &'a Config,
+        dataset: &'a Dataset,
+        folder: &Path,
+        control: Control,
+    ) -> Result<Self, Error> {
+        let device = config.model.backend.device()?;
+        let model = Bert::new(config.bert(dataset.tokenizer.vocab_size())?, &device)?;
+        let optimizer = config.optimizer()?;
+        let layout = layout(model.parameters())?;
+        let mut trainer = Self {
+            config,
+            dataset,
+            folder: folder.to_path_buf(),
+            params: initial(config, &model),
+            grad: vec![0.0; layout.len()],
+            state: optimizer.init(&layout),
+            order: Order::new(dataset.train.len(), config.train.batch_size, config.seed)?,
+            clipped: 0.0,
+            curve: Vec::new(),
+            timing: Timing::default(),
+            model,
+            optimizer,
+            layout,
+        };
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let warn = |text: &str| control.progress.warn(text);
+        if let Some(found) = Checkpoint::newest(&trainer.checkpoints(), &warn)? {
+            trainer.restore(found)?;
+        }
+        trainer.cut_metrics()?;
+        Ok(trainer)
+    }
+
+    fn checkpoints(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// Trains from the current step to the end, or until it diverges or is asked to stop.
+    fn run(mut self, control: Control) -> Result<Outcome<RunResult>, Error> {
+        let path = self.folder.join("metrics.jsonl");
+        let open = OpenOptions::new().create(true).append(true).open(&path);
+        let mut log = BufWriter::new(open.map_err(Error::io("open", &path))?);
+        let write = |line: &Metrics, log: &mut BufWriter<File>| {
+            let line = serde_json::to_string(line).expect("our own records are valid JSON");
+            writeln!(log, "{line}").map_err(Error::io("write", &path))
+        };
+        let train = &self.config.train;
+        let name = self.describe();
+        let mut task = control.progress.begin(&name, train.steps);
+        let mut diverged_at = None;
+        if self.curve.is_empty() {
+            let line = self.validate()?;
+            write(&line, &mut log)?;
+        }
+        while self.state.t < train.steps {
+            if control.stopped() {
+                log.flush().map_err(Error::io("write", &path))?;
+                self.save()?;
+                return Ok(Outcome::Interrupted);
+            }
+            let line = self.step()?;
+            write(&line, &mut log)?;
+            let t = self.state.t;
+            if let Metrics::Diverged { step, .. } = line {
+                diverged_at = Some(step);
+                break;
+            }
+            if t.is_multiple_of(train.eval_every) || t == train.steps {
+                let line = self.validate()?;
+                write(&line, &mut log)?;
+                let (_, loss, _) = self.curve[self.curve.len() - 1];
+                task.update(t, &format!("validation loss {loss:.3}"));
+            } else {
+                task.update(t, "");
+            }
+            if t.is_multiple_of(train.checkpoint_every) || t == train.steps {
+                log.flush().map_err(Error::io("write", &path))?;
+                self.save()?;
+            }
+        }
+        log.flush().map_err(Error::io("write", &path))?;
+        let last = self.curve.last().filter(|_| diverged_at.is_none());
+        Ok(Outcome::Done(RunResult {
+            optimizer: self.optimizer.name().to_string(),
+            learning_rate: self.config.optimizer.learning_rate,
+            threshold: self.optimizer.threshold(),
+            seed: self.config.seed,
+            diverged_at,
+            valid_loss: last.map(|point| point.1),
+            valid_accuracy: last.map(|point| point.2),
+            clip_rate: self.clipped / self.state.t.max(1) as f64,
+            curve: self.curve,
+            timing: self.timing,
+        }))
+    }
+
+    /// One step: batch, forward, backward, update. Divergence is a kind of line.
+    fn step(&mut self) -> Result<Metrics, Error> {
+        let t = self.state.t + 1;
+        let seed = self.config.seed;
+        let mut clock = Clock::start();
+
+        let batches = Batches::new(self.dataset, self.config, &self.model, Purpose::MASK);
+        let indices = self.order.indices(t - 1);
+        let batch = batches.get(&self.dataset.train, indices, t);
+        self.timing.data += clock.lap();
+
+        let mut dropout = rng::stream(seed, DROPOUT, t, 0);
+        let forward = self.model.forward(&self.params, &batch.view(), Some(&mut dropout))?;
+        let loss = forward.loss;
+        self.timing.forward += clock.lap();
+        let limit = DIVERGED * (self.dataset.facts.vocab_size as f64).ln();
+        if !(loss <= limit) {
+            let diverged = format!("loss {loss}");
+            return Ok(Metrics::Diverged { step: t, diverged });
+        }
+
+        forward.backward(&mut self.grad)?;
+        self.timing.backward += clock.lap();
+
+        let learning_rate = self.config.optimizer.learning_rate * self.config.train.schedule_at(t);
+        let step = self.optimizer.step(
+            learning_rate,
+            &self.layout,
+            &mut self.params,
+            &self.grad,
+            &mut self.state,
+        );
+        self.timing.optimizer += clock.lap();
+        let stats = match step {
+            Ok(stats) if stats.update_norm.is_finite() => stats,
+            Ok(stats) => {
+                let diverged = format!("update of norm {}", stats.update_norm);
+                return Ok(Metrics::Diverged { step: t, diverged });
+            }
+            Err(error @ acclip_optim::Error::NonFiniteGradient { .. }) => {
+                let diverged = error.to_string();
+                return Ok(Metrics::Diverged { step: t, diverged });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.timing.tokens += batch.tokens();
+        self.clipped += stats.clipped;
+        Ok(Metrics::Step {
+            step: t,
+            loss,
+            learning_rate,
+            grad_norm: stats.grad_norm,
+            update_norm: stats.update_norm,
+            clipped: stats.clipped,
+        })
+    }
+
+    /// Loss and accuracy on the held-out text, the same batches and masks at every step and seed.
+    fn validate(&mut self) -> Result<Metrics, Error> {
+        let batches = Batches::new(self.dataset, self.config, &self.model, Purpose::VALID);
+        let valid = &self.dataset.valid;
+        let seed = self.config.corpus.split_seed;
+        let pass = Pass::new(valid.len(), self.config.train.batch_size, seed)?;
+        let (mut loss, mut correct, mut masked) = (0.0, 0, 0);
+        for indices in pass.batches().take(self.config.train.eval_batches) {
+            let batch = batches.get(valid, indices, 0);
+            let e: Evaluation = self.model.evaluate(&self.params, &batch.view())?;
+            loss += e.loss * e.masked as f64;
+            correct += e.correct;
+            masked += e.masked;
+        }
+        let (valid_loss, valid_accuracy) = (loss / masked as f64, correct as f64 / masked as f64);
+        let step = self.state.t;
+        self.curve.push((step, valid_loss, valid_accuracy));
+        Ok(Metrics::Validation {
+            step,
+            valid_loss,
+            valid_accuracy,
+        })
+    }
+
+    /// The run in a few words.
+    fn describe(&self) -> String {
+        let threshold = match self.optimizer.threshold() {
+            Some(threshold) => format!(" clip {threshold:.3e}"),
+            None => String::new(),
+        };
+        format!(
+            "{} lr {}{threshold} seed {}",
+            self.optimizer.name(),
+            self.config.optimizer.learning_rate,
+            self.config.seed
+        )
+    }
+
+    /// Writes a checkpoint of the current step.
+    fn save(&self) -> Result<(), Error> {
+        let mut arrays = BTreeMap::new();
+        let slots = self.state.slots();
+        for (slot, values) in std::iter::once(("params", &self.params[..])).chain(slots) {
+            for (block, range) in self.layout.blocks() {
+                let name = format!("{slot}/{}", block.name);
+                arrays.insert(name, (block.shape.clone(), Array::F32(values[range].to_vec())));
+            }
+        }
+        let meta = Record {
+            step: self.state.t,
+            optimizer: self.optimizer.name().to_string(),
+            clipped: self.clipped,
+            curve: self.curve.clone(),
+            timing: self.timing,
+        };
+        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t)
+    }
+
+    /// Takes over parameters, optimizer state and step from a checkpoint.
+    fn restore(&mut self, mut found: Checkpoint<Record>) -> Result<(), Error> {
+        let folder = self.checkpoints();
+        let refuse = |problem: String| Error::Checkpoint {
+            path: folder.clone(),
+            problem,
+        };
+        if found.meta.optimizer != self.optimizer.name() {
+            return Err(refuse(format!(
+                "is of optimizer {}, and the configuration names {}",
+                found.meta.optimizer,
+                self.optimizer.name()
+            )));
+        }
+        self.params = take(&mut found, "params", &self.layout, &folder)?;
+        let mut slots = Vec::new();
+        for name in self.optimizer.slot_names() {
+            let values = take(&mut found, name, &self.layout, &folder)?;
+            slots.push((name.to_string(), values));
+        }
+        if let Some(name) = found.arrays.keys().next() {
+            return Err(refuse(format!("has an array '{name}' that this run does not know")));
+        }
+        self.state = State::from_slots(&self.optimizer, &self.layout, found.meta.step, slots)?;
+        self.clipped = found.meta.clipped;
+        self.curve = found.meta.curve;
+        self.timing = found.meta.timing;
+        Ok(())
+    }
+
+    /// Drops the lines of `metrics.jsonl` after the current step: a run that was killed wrote some
+    /// that it will write again.
+    fn cut_metrics(&self) -> Result<(), Error> {
+        let path = self.folder.join("metrics.jsonl");
+        if !path.exists() {
+            return Ok(());
+        }
+        let done = self.state.t;
+        let fresh = self.curve.is_empty();
+        let kept: String = read(&path)?
+            .split_inclusive('\n')
+            .filter(|line| match serde_json::from_str(line) {
+                Ok(
+                    Metrics::Step { step, .. }
+                    | Metrics::Validation { step, .. }
+                    | Metrics::Diverged { step, .. },
+                ) => step <= done && !fresh,
+                Err(_) => false,
+            })
+            .collect();
+        write_atomic(&path, kept.as_bytes())
+    }
+}
+
+/// Takes the arrays `slot/…` of a checkpoint as one flat buffer, and names all that do not fit.
+fn take(
+    found: &mut Checkpoint<Record>,
+    slot: &str,
+    layout: &Layout,
+    folder: &Path,
+) -> Result<Vec<f32>, Error> {
+    let mut flat = Vec::with_capacity(layout.len());
+    let mut wrong = Vec::new();
+    for (block, _) in layout.blocks() {
+        let name = format!("{slot}/{}", block.name);
+        match found.arrays.remove(&name) {
+            Some((shape, Array::F32(values))) if shape == block.shape => flat.extend(values),
+            Some((shape, _)) => wrong.push(format!("{name} is {shape:?}, not {:?}", block.shape)),
+            None => wrong.push(format!("{name} is missing")),
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(flat),
+        false => Err(Error::Checkpoint {
+            path: folder.to_path_buf(),
+            problem: format!("does not fit the configuration: {}", wrong.join("; ")),
+        }),
+    }
+}
+
+/// Seconds since the last look.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Clock(Instant::now())
+    }
+
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let seconds = (now - self.0).as_secs_f64();
+        self.0 = now;
+        seconds
+    }
+}
