@@ -22,6 +22,9 @@ pub fn run(command: Command, control: Control) -> Result<bool, Error> {
     }
 }
 
+/// The names under which a run folder keeps its vocabulary.
+const VOCABULARIES: [&str; 2] = ["vocab.txt", "tokenizer.json"];
+
 /// A run folder with its configuration and corpus, new or resumed.
 struct Run {
     folder: RunFolder,
@@ -40,8 +43,9 @@ impl Run {
     ) -> Result<Option<Self>, Error> {
         if let Some(path) = &common.resume {
             let (folder, config) = RunFolder::open(path, command)?;
-            let vocab = path.join("vocab.txt");
-            let dataset = Dataset::load(&config, vocab.exists().then_some(&*vocab))?;
+            let kept = VOCABULARIES.map(|name| path.join(name));
+            let vocab = kept.iter().find(|file| file.exists());
+            let dataset = Dataset::load(&config, vocab.map(PathBuf::as_path))?;
             return Ok(Some(Self::with_vocab(folder, config, dataset)?));
         }
         let mut settings = extra;
@@ -67,7 +71,10 @@ impl Run {
         }
         let dataset = Dataset::load(&config, None)?;
         let now = Zoned::now();
-        let path = common.out.clone().unwrap_or_else(|| default_folder(command, &now));
+        let path = common
+            .out
+            .clone()
+            .unwrap_or_else(|| default_folder(command, &now));
         let provenance = Provenance {
             format: 0,
             command: command.to_string(),
@@ -82,11 +89,17 @@ impl Run {
         Ok(Some(Self::with_vocab(folder, config, dataset)?))
     }
 
-    /// Keeps the vocabulary in the folder: a resumed run must have the same tokens.
+    /// Keeps the vocabulary in the folder: a resumed run must have the same tokens. A given file is
+    /// kept as it is, since a `tokenizer.json` says more than a list of tokens.
     fn with_vocab(folder: RunFolder, config: Config, dataset: Dataset) -> Result<Self, Error> {
-        let vocab = folder.path().join("vocab.txt");
-        if !vocab.exists() {
-            dataset.tokenizer.save_vocab(&vocab)?;
+        let kept = VOCABULARIES.map(|name| folder.path().join(name));
+        if !kept.iter().any(|file| file.exists()) {
+            match &config.corpus.vocab {
+                Some(given) if given.ends_with(".json") => {
+                    folder.write(VOCABULARIES[1], read(Path::new(given))?.as_bytes())?;
+                }
+                _ => dataset.tokenizer.save_vocab(&kept[0])?,
+            }
         }
         Ok(Self {
             folder,
@@ -107,7 +120,8 @@ impl Run {
 
     /// Writes the report, and says where it is.
     fn write_report(&self, report: &acclip_report::Report) -> Result<(), Error> {
-        self.folder.write("report.html", acclip_report::to_html(report).as_bytes())?;
+        self.folder
+            .write("report.html", acclip_report::to_html(report).as_bytes())?;
         let path = self.folder.path().join("report.html");
         eprintln!("report: {}", path.display());
         Ok(())
@@ -117,7 +131,13 @@ impl Run {
 fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
     let jobs = args.jobs.map(|jobs| format!("compare.jobs={jobs}"));
     let extra = jobs.into_iter().collect();
-    let prepared = Run::prepare("compare", "quick", args.config.as_deref(), extra, &args.common)?;
+    let prepared = Run::prepare(
+        "compare",
+        "quick",
+        args.config.as_deref(),
+        extra,
+        &args.common,
+    )?;
     let Some(run) = prepared else {
         return Ok(true);
     };
@@ -127,9 +147,14 @@ fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
     run.folder.write_json("summary.json", &summary)?;
     let measurements = report::measurements(run.folder.path(), &summary)?;
     for (name, table) in report::compare_tables(&summary) {
-        run.folder.write(name, acclip_report::to_csv(&table).as_bytes())?;
+        run.folder
+            .write(name, acclip_report::to_csv(&table).as_bytes())?;
     }
-    run.write_report(&report::of_comparison(&run.config, &summary, &measurements)?)?;
+    run.write_report(&report::of_comparison(
+        &run.config,
+        &summary,
+        &measurements,
+    )?)?;
     match args.common.json {
         true => print_json(&summary),
         false => print!("{}", report::comparison_text(&summary)),
@@ -159,8 +184,14 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     // The configuration of the run whose weights are measured, which decides what fits them.
     let trained = args.weights.as_ref().map(|path| path.join("config.toml"));
     let file = trained.as_deref().or(args.config.as_deref());
-    let vocab = args.weights.as_ref().map(|path| path.join("vocab.txt"));
-    let vocab = vocab.map(|path| format!("corpus.vocab={:?}", path.to_string_lossy()));
+    let kept = args
+        .weights
+        .iter()
+        .flat_map(|path| VOCABULARIES.map(|name| path.join(name)));
+    let vocab = kept
+        .filter(|file| file.exists())
+        .map(|file| format!("corpus.vocab={:?}", file.to_string_lossy()))
+        .next();
     let extra = vocab.into_iter().collect();
     let Some(run) = Run::prepare("noise", "quick", file, extra, &args.common)? else {
         return Ok(true);
@@ -177,7 +208,14 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
         None => Weights::Initial,
     };
     let state = run.folder.path().join("checkpoints");
-    let outcome = measure(&run.config, &run.dataset, &weights, "noise", &state, control)?;
+    let outcome = measure(
+        &run.config,
+        &run.dataset,
+        &weights,
+        "noise",
+        &state,
+        control,
+    )?;
     let Outcome::Done(measurement) = outcome else {
         return Ok(run.interrupted());
     };
@@ -192,7 +230,8 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     run.folder.write_json("noise.json", &measurement)?;
     run.folder.write_json("summary.json", &summary)?;
     let norms = report::norms_table(&measurement);
-    run.folder.write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
+    run.folder
+        .write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
     run.write_report(&report::of_noise(&run.config, &summary, &measurement)?)?;
     match args.common.json {
         true => print_json(&summary),
@@ -212,9 +251,15 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
     };
     run.folder.write_json("summary.json", &result)?;
     let curve = report::curve_table(std::slice::from_ref(&result));
-    run.folder.write("curve.csv", acclip_report::to_csv(&curve).as_bytes())?;
+    run.folder
+        .write("curve.csv", acclip_report::to_csv(&curve).as_bytes())?;
     let (provenance, facts) = (&run.folder.provenance, &run.dataset.facts);
-    run.write_report(&report::of_training(&run.config, provenance, facts, &result)?)?;
+    run.write_report(&report::of_training(
+        &run.config,
+        provenance,
+        facts,
+        &result,
+    )?)?;
     match args.common.json {
         true => print_json(&result),
         false => print!("{}", report::training_text(&result)),
@@ -226,15 +271,21 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
 fn default_folder(command: &str, now: &Zoned) -> PathBuf {
     let name = format!("runs/{command}-{}", now.strftime("%Y%m%d-%H%M%S"));
     let numbered = (2..).map(|i| format!("{name}-{i}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered).map(PathBuf::from);
-    names.find(|path| !path.exists()).expect("one of endlessly many")
+    let mut names = std::iter::once(name.clone())
+        .chain(numbered)
+        .map(PathBuf::from);
+    names
+        .find(|path| !path.exists())
+        .expect("one of endlessly many")
 }
 
 /// Processor, cores and operating system.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or(std::env::consts::ARCH, |(_, model)| model);
     format!("{model}, {cores} cores, {}", std::env::consts::OS)
 }
@@ -248,7 +299,10 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 fn print_json(value: &impl Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("our own records are valid JSON"));
+    println!(
+        "{}",
+        serde_json::to_string_pretty(value).expect("our own records are valid JSON")
+    );
 }
 
 /// Reads a measurement that a comparison left in its folder.

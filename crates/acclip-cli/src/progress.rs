@@ -92,7 +92,10 @@ impl Task for Line {
             self.last = Instant::now();
             let rate = (done - from) as f64 / self.began.elapsed().as_secs_f64();
             let left = (self.total - done) as f64 / rate;
-            eprintln!("{}: {done}/{}, {left:.0} s left  {}", self.name, self.total, self.message);
+            eprintln!(
+                "{}: {done}/{}, {left:.0} s left  {}",
+                self.name, self.total, self.message
+            );
         }
     }
 }

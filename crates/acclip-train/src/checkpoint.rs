@@ -8,9 +8,9 @@ use crate::Error;
 use crate::files::{read, write_atomic, write_json};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
+use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,18 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
             .arrays
             .iter()
             .map(|(name, (shape, array))| match array {
-                Array::F32(v) => (name, Dtype::F32, shape, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-                Array::F64(v) => (name, Dtype::F64, shape, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                Array::F32(v) => (
+                    name,
+                    Dtype::F32,
+                    shape,
+                    v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                ),
+                Array::F64(v) => (
+                    name,
+                    Dtype::F64,
+                    shape,
+                    v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                ),
             })
             .collect();
         let views = bytes.iter().map(|(name, dtype, shape, data)| {
@@ -107,7 +117,9 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
         let path = name.with_extension("safetensors");
         let refuse = |problem: String| Error::Checkpoint {
             path: path.clone(),
-            problem: format!("{problem}; delete it to continue from an older one or from the start"),
+            problem: format!(
+                "{problem}; delete it to continue from an older one or from the start"
+            ),
         };
         let stamp: Stamp<M> = serde_json::from_str(&read(&name.with_extension("json"))?)
             .map_err(|error| refuse(format!("its JSON cannot be understood ({error})")))?;
@@ -155,7 +167,13 @@ fn file_name(step: u64) -> String {
 
 /// The steps of which a folder has checkpoints, oldest first.
 pub(crate) fn steps(folder: &Path) -> Result<Vec<u64>, Error> {
-    let step = |name: &PathBuf| name.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok();
+    let step = |name: &PathBuf| {
+        name.file_name()?
+            .to_str()?
+            .strip_prefix("step-")?
+            .parse()
+            .ok()
+    };
     Ok(list(folder)?.iter().filter_map(step).collect())
 }
 
@@ -187,7 +205,10 @@ mod tests {
         Checkpoint {
             meta: value as u64,
             arrays: BTreeMap::from([
-                ("a".to_string(), array(Array::F32(vec![value, -0.0, f32::MIN_POSITIVE / 2.0, 3.0]))),
+                (
+                    "a".to_string(),
+                    array(Array::F32(vec![value, -0.0, f32::MIN_POSITIVE / 2.0, 3.0])),
+                ),
                 ("b".to_string(), array(Array::F64(vec![1.0 / 3.0; 4]))),
             ]),
         }
@@ -217,7 +238,9 @@ mod tests {
     fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
         let folder = tempfile::tempdir().unwrap();
         let damage: [(&str, fn(Vec<u8>) -> Vec<u8>); 2] = [
-            ("bytes and should have", |file| file[..file.len() / 2].to_vec()),
+            ("bytes and should have", |file| {
+                file[..file.len() / 2].to_vec()
+            }),
             ("changed since", |mut file| {
                 *file.last_mut().unwrap() ^= 1;
                 file
@@ -235,7 +258,10 @@ mod tests {
             assert!(warnings[0].contains(says), "{}", warnings[0]);
         }
         fs::remove_file(folder.path().join("step-000000000001.safetensors")).unwrap();
-        assert!(matches!(newest(folder.path()).0, Err(Error::Checkpoint { .. })));
+        assert!(matches!(
+            newest(folder.path()).0,
+            Err(Error::Checkpoint { .. })
+        ));
         assert!(newest(&folder.path().join("none")).0.unwrap().is_none());
     }
 }

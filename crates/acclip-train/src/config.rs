@@ -240,9 +240,11 @@ impl Config {
             merge(&mut table, parse_setting(setting)?);
         }
         check_keys(&table)?;
-        let config: Config = table
-            .try_into()
-            .map_err(|error: toml::de::Error| Error::config("value", error.message()))?;
+        let config: Config =
+            serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+                let problem = error.inner().message().to_string();
+                Error::config(error.path().to_string(), problem)
+            })?;
         config.validate()?;
         Ok(config)
     }
@@ -376,7 +378,10 @@ fn parse(name: &str, text: &str) -> Result<Table, Error> {
 /// `a.b=value`: the value as TOML if it is TOML, otherwise as a string.
 fn parse_setting(setting: &str) -> Result<Table, Error> {
     let Some((key, value)) = setting.split_once('=') else {
-        return Err(Error::config(setting, "a setting is key=value, such as train.steps=500"));
+        return Err(Error::config(
+            setting,
+            "a setting is key=value, such as train.steps=500",
+        ));
     };
     let value = format!("x = {value}")
         .parse::<Table>()
@@ -521,7 +526,9 @@ mod tests {
 
     fn problem(settings: &[&str]) -> String {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
-        Config::resolve(None, None, &settings).unwrap_err().to_string()
+        Config::resolve(None, None, &settings)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -546,7 +553,10 @@ mod tests {
     #[test]
     fn later_layers_win_key_by_key() {
         let file = "[train]\nsteps = 7\nwarmup = 3\n";
-        let settings = ["train.steps=9".to_string(), "corpus.path=a/b.txt".to_string()];
+        let settings = [
+            "train.steps=9".to_string(),
+            "corpus.path=a/b.txt".to_string(),
+        ];
         let config = Config::resolve(Some("quick"), Some(("x.toml", file)), &settings).unwrap();
         assert_eq!((config.train.steps, config.train.warmup), (9, 3));
         assert_eq!(config.corpus.path.as_deref(), Some("a/b.txt"));
@@ -559,7 +569,8 @@ mod tests {
         assert!(problem(&["optimizer.beta3=0.1"]).contains("did you mean 'optimizer.beta"));
         assert!(problem(&["model.size=tinny"]).contains("tiny"));
         assert!(problem(&["train.steps=0"]).contains("train.steps"));
-        assert!(problem(&["train.steps=many"]).contains("expected u64"));
+        let wrong_type = problem(&["train.steps=many"]);
+        assert!(wrong_type.contains("train.steps") && wrong_type.contains("expected u64"));
         assert!(problem(&["optimizer.learning_rate=-1"]).contains("above 0"));
         assert!(problem(&["optimizer.tau=1"]).contains("tau"));
         assert!(problem(&["noise.batches=1"]).contains("noise.batches"));

@@ -87,9 +87,24 @@ impl Dataset {
             valid,
         };
         for (key, size, sequences, part) in [
-            ("train.batch_size", config.train.batch_size, &dataset.train, "training"),
-            ("train.batch_size", config.train.batch_size, &dataset.valid, "held-out"),
-            ("noise.batch_size", 2 * config.noise.batch_size, &dataset.train, "training"),
+            (
+                "train.batch_size",
+                config.train.batch_size,
+                &dataset.train,
+                "training",
+            ),
+            (
+                "train.batch_size",
+                config.train.batch_size,
+                &dataset.valid,
+                "held-out",
+            ),
+            (
+                "noise.batch_size",
+                2 * config.noise.batch_size,
+                &dataset.train,
+                "training",
+            ),
         ] {
             if sequences.len() < size {
                 let problem = format!(

@@ -118,13 +118,22 @@ pub fn measure(
     let source = Batches::new(dataset, config, &model, Purpose::NOISE);
     let mut grad = vec![0.0_f32; d];
     let mut task = control.progress.begin(name, 2 * batches as u64);
-    for (i, indices) in pass.batches().take(batches).chain(pass.batches().take(batches)).enumerate() {
+    for (i, indices) in pass
+        .batches()
+        .take(batches)
+        .chain(pass.batches().take(batches))
+        .enumerate()
+    {
         if i < record.seen {
             continue;
         }
         if control.stopped() || (i > 0 && i.is_multiple_of(SAVE_EVERY)) {
-            let arrays = BTreeMap::from([("mean".to_string(), (vec![d], Array::F64(mean.clone())))]);
-            let checkpoint = Checkpoint { meta: record, arrays };
+            let arrays =
+                BTreeMap::from([("mean".to_string(), (vec![d], Array::F64(mean.clone())))]);
+            let checkpoint = Checkpoint {
+                meta: record,
+                arrays,
+            };
             checkpoint.save(folder, i as u64)?;
             record = checkpoint.meta;
             if control.stopped() {
@@ -133,14 +142,22 @@ pub fn measure(
         }
         let batch = source.get(&dataset.train, indices, 0);
         let mut dropout = rng::stream(config.seed, DROPOUT, 0, (i % batches) as u64);
-        let dropout = config.noise.dropout.then_some(&mut dropout as &mut dyn rand::Rng);
-        model.forward(&params, &batch.view(), dropout)?.backward(&mut grad)?;
+        let dropout = config
+            .noise
+            .dropout
+            .then_some(&mut dropout as &mut dyn rand::Rng);
+        model
+            .forward(&params, &batch.view(), dropout)?
+            .backward(&mut grad)?;
 
         if i < batches {
             for (sum, g) in mean.iter_mut().zip(&grad) {
                 *sum += f64::from(*g);
             }
-            record.measurement.grad_norms.push(norm(grad.iter().map(|g| f64::from(*g))));
+            record
+                .measurement
+                .grad_norms
+                .push(norm(grad.iter().map(|g| f64::from(*g))));
         } else {
             let noise = grad.iter().zip(&mean).map(|(g, m)| f64::from(*g) - m);
             record.measurement.noise_norms.push(norm(noise));

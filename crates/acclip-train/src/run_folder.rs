@@ -107,7 +107,11 @@ impl RunFolder {
             )));
         }
         let config = path.join("config.toml");
-        let config = Config::resolve(None, Some((&config.to_string_lossy(), &read(&config)?)), &[])?;
+        let config = Config::resolve(
+            None,
+            Some((&config.to_string_lossy(), &read(&config)?)),
+            &[],
+        )?;
         let folder = Self {
             path: path.to_path_buf(),
             provenance,

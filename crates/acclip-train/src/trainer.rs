@@ -167,10 +167,14 @@ pub fn train(
     let result = folder.join("result.json");
     if result.exists() {
         let text = read(&result)?;
-        return serde_json::from_str(&text).map(Outcome::Done).map_err(|error| Error::RunFolder {
-            path: result,
-            problem: format!("cannot be understood ({error}); delete it to finish the run again"),
-        });
+        return serde_json::from_str(&text)
+            .map(Outcome::Done)
+            .map_err(|error| Error::RunFolder {
+                path: result,
+                problem: format!(
+                    "cannot be understood ({error}); delete it to finish the run again"
+                ),
+            });
     }
     let outcome = Trainer::new(config, dataset, folder, control)?.run(control)?;
     if let Outcome::Done(done) = &outcome {
@@ -181,7 +185,9 @@ pub fn train(
 
 /// The parameters at which a run starts, for a model of `config`.
 pub(crate) fn initial(config: &Config, model: &Bert) -> Vec<f32> {
-    model.config().init(&mut rng::stream(config.seed, INIT, 0, 0))
+    model
+        .config()
+        .init(&mut rng::stream(config.seed, INIT, 0, 0))
 }
 
 /// The parameters of a checkpoint in a run's folder (the newest if no step is named), and its step.
@@ -201,7 +207,10 @@ pub(crate) fn checkpointed(
         return Ok(None);
     };
     let layout = layout(model.parameters())?;
-    Ok(Some((found.meta.step, take(&mut found, "params", &layout, &checkpoints)?)))
+    Ok(Some((
+        found.meta.step,
+        take(&mut found, "params", &layout, &checkpoints)?,
+    )))
 }
 
 impl<'a> Trainer<'a> {
@@ -314,7 +323,9 @@ impl<'a> Trainer<'a> {
         self.timing.data += clock.lap();
 
         let mut dropout = rng::stream(seed, DROPOUT, t, 0);
-        let forward = self.model.forward(&self.params, &batch.view(), Some(&mut dropout))?;
+        let forward = self
+            .model
+            .forward(&self.params, &batch.view(), Some(&mut dropout))?;
         let loss = forward.loss;
         self.timing.forward += clock.lap();
         let limit = DIVERGED * (self.dataset.facts.vocab_size as f64).ln();
@@ -404,7 +415,10 @@ impl<'a> Trainer<'a> {
         for (slot, values) in std::iter::once(("params", &self.params[..])).chain(slots) {
             for (block, range) in self.layout.blocks() {
                 let name = format!("{slot}/{}", block.name);
-                arrays.insert(name, (block.shape.clone(), Array::F32(values[range].to_vec())));
+                arrays.insert(
+                    name,
+                    (block.shape.clone(), Array::F32(values[range].to_vec())),
+                );
             }
         }
         let meta = Record {
@@ -438,7 +452,9 @@ impl<'a> Trainer<'a> {
             slots.push((name.to_string(), values));
         }
         if let Some(name) = found.arrays.keys().next() {
-            return Err(refuse(format!("has an array '{name}' that this run does not know")));
+            return Err(refuse(format!(
+                "has an array '{name}' that this run does not know"
+            )));
         }
         self.state = State::from_slots(&self.optimizer, &self.layout, found.meta.step, slots)?;
         self.clipped = found.meta.clipped;

@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A text with some structure, from a small linear congruential generator.
 fn text() -> String {
     const WORDS: [&str; 12] = [
-        "gradient", "noise", "tail", "heavy", "light", "clip", "the", "of", "norm", "step", "and", "a",
+        "gradient", "noise", "tail", "heavy", "light", "clip", "the", "of", "norm", "step", "and",
+        "a",
     ];
     let mut state = 1_u64;
     let mut text = String::new();
     for i in 0..6000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let word = WORDS[(state >> 33) as usize % 3 + 3 * (i % 4)];
         text.push_str(word);
         text.push_str(if i % 300 == 299 { ".\n\n" } else { " " });
@@ -84,7 +87,10 @@ fn bytes(folder: &Path, name: &str) -> Vec<u8> {
 fn trained(config: &Config, dataset: &Dataset) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     assert!(run_until(config, dataset, folder.path(), u64::MAX, false));
-    bytes(folder.path(), &format!("checkpoints/step-{:012}.safetensors", config.train.steps))
+    bytes(
+        folder.path(),
+        &format!("checkpoints/step-{:012}.safetensors", config.train.steps),
+    )
 }
 
 #[test]
@@ -99,7 +105,10 @@ fn three_interruptions_leave_no_trace() {
         ];
         let config = config(folder.path(), &settings);
         let dataset = Dataset::load(&config, None).unwrap();
-        let (straight, broken) = (folder.path().join("a").join(name), folder.path().join("b").join(name));
+        let (straight, broken) = (
+            folder.path().join("a").join(name),
+            folder.path().join("b").join(name),
+        );
         assert!(run_until(&config, &dataset, &straight, u64::MAX, false));
         // Killed before the first checkpoint, killed between two, stopped in good order between two.
         assert!(!run_until(&config, &dataset, &broken, 5, true));
@@ -107,7 +116,10 @@ fn three_interruptions_leave_no_trace() {
         assert!(!run_until(&config, &dataset, &broken, 41, false));
         assert!(run_until(&config, &dataset, &broken, u64::MAX, false));
         for file in ["checkpoints/step-000000000060.safetensors", "metrics.jsonl"] {
-            assert!(bytes(&straight, file) == bytes(&broken, file), "{name}: {file} differs");
+            assert!(
+                bytes(&straight, file) == bytes(&broken, file),
+                "{name}: {file} differs"
+            );
         }
     }
 }
@@ -129,7 +141,10 @@ fn one_two_and_four_threads_give_the_same_bits() {
     let config = config(folder.path(), &sizes);
     let dataset = Dataset::load(&config, None).unwrap();
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| trained(&config, &dataset))
     };
     let one = on(1);
@@ -148,7 +163,11 @@ fn another_seed_gives_other_bits() {
 #[test]
 fn a_learning_rate_that_diverges_is_a_result() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = ["optimizer.name=sgd", "optimizer.learning_rate=1e12", "train.steps=50"];
+    let settings = [
+        "optimizer.name=sgd",
+        "optimizer.learning_rate=1e12",
+        "train.steps=50",
+    ];
     let config = config(folder.path(), &settings);
     let dataset = Dataset::load(&config, None).unwrap();
     let stop = AtomicBool::new(false);
@@ -160,6 +179,9 @@ fn a_learning_rate_that_diverges_is_a_result() {
     let Outcome::Done(result) = outcome else {
         panic!("it was not interrupted");
     };
-    assert!(result.diverged_at.is_some_and(|step| step < 50), "{result:?}");
+    assert!(
+        result.diverged_at.is_some_and(|step| step < 50),
+        "{result:?}"
+    );
     assert_eq!(result.valid_loss, None);
 }

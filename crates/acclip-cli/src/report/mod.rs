@@ -45,7 +45,10 @@ fn facts(provenance: &Provenance, corpus: &CorpusFacts) -> Vec<(String, String)>
     [
         ("seed", provenance.seed.to_string()),
         ("began", provenance.started.clone()),
-        ("program", format!("acclip {} ({})", provenance.version, provenance.commit)),
+        (
+            "program",
+            format!("acclip {} ({})", provenance.version, provenance.commit),
+        ),
         ("machine", provenance.machine.clone()),
         ("corpus", corpus.source.clone()),
     ]
@@ -68,7 +71,11 @@ fn setting(config: &Config, corpus: &CorpusFacts, parameters: usize) -> Item {
         corpus.valid_sequences,
         m.seq_len,
         m.size,
-        if m.attention { "" } else { " without attention" },
+        if m.attention {
+            ""
+        } else {
+            " without attention"
+        },
         parameters,
         m.dropout,
         m.input
@@ -113,6 +120,11 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let shown = [0.0, 1.0, 0.001, 0.03, 12.3456, 54321.9, 1e-5, 2.5e7].map(number);
-        assert_eq!(shown, ["0", "1", "0.001", "0.03", "12.35", "54322", "1.000e-5", "2.500e7"]);
+        assert_eq!(
+            shown,
+            [
+                "0", "1", "0.001", "0.03", "12.35", "54322", "1.000e-5", "2.500e7"
+            ]
+        );
     }
 }

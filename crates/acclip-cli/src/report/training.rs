@@ -20,8 +20,15 @@ pub fn curve_table(runs: &[RunResult]) -> Table {
             ]);
         }
     }
-    let header =
-        ["optimizer", "learning_rate", "threshold", "seed", "step", "valid_loss", "valid_accuracy"];
+    let header = [
+        "optimizer",
+        "learning_rate",
+        "threshold",
+        "seed",
+        "step",
+        "valid_loss",
+        "valid_accuracy",
+    ];
     Table {
         header: header.map(String::from).to_vec(),
         rows,
@@ -66,8 +73,16 @@ pub fn of_training(
             Section {
                 title: "Learning curve".into(),
                 items: vec![
-                    figure("Validation loss", "loss (nats per masked token)", curve(|p| p.1)),
-                    figure("Validation accuracy", "share of masked tokens found", curve(|p| p.2)),
+                    figure(
+                        "Validation loss",
+                        "loss (nats per masked token)",
+                        curve(|p| p.1),
+                    ),
+                    figure(
+                        "Validation accuracy",
+                        "share of masked tokens found",
+                        curve(|p| p.2),
+                    ),
                     Item::Text(format!(
                         "Learning rate {}; clip rate {}. {}.",
                         number(result.learning_rate),
@@ -78,7 +93,11 @@ pub fn of_training(
             },
             Section {
                 title: "The setting".into(),
-                items: vec![setting(config, corpus, config.parameters(corpus.vocab_size)?)],
+                items: vec![setting(
+                    config,
+                    corpus,
+                    config.parameters(corpus.vocab_size)?,
+                )],
             },
             again("train", config),
         ],

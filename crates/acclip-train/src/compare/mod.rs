@@ -15,7 +15,7 @@ mod workers;
 
 use crate::checkpoint;
 use crate::config::{Grid, InputKind, optimizer};
-use crate::files::{read, write_json};
+use crate::files::{read, write_atomic, write_json};
 use crate::probe::{Measurement, Weights, measure};
 use crate::{Config, Control, Dataset, Error, Outcome, RunFolder, RunResult, Timing, train};
 use acclip_noise::diagnose;
@@ -59,17 +59,22 @@ pub fn compare(
 
     let finals = final_trials(config, &tuning, &tuned);
     let run = |trial: &Trial| trial.run(dataset, root, true, control);
-    let Outcome::Done(results) = workers::run("fresh seeds: runs", jobs, &finals, control, run)? else {
+    let Outcome::Done(results) = workers::run("fresh seeds: runs", jobs, &finals, control, run)?
+    else {
         return Ok(Outcome::Interrupted);
     };
 
     let rows = rows(config, &tuned, &results);
     let later = later_cells(config, root, &finals, &rows)?;
     let run = |cell: &Cell| cell.measure(dataset, root, control);
-    let Outcome::Done(later_noise) = workers::run("noise: later checkpoints", jobs, &later, control, run)? else {
+    let Outcome::Done(later_noise) =
+        workers::run("noise: later checkpoints", jobs, &later, control, run)?
+    else {
         return Ok(Outcome::Interrupted);
     };
-    for trial in &finals {
+    // The winner's first run keeps its checkpoints: its weights may be wanted.
+    let kept = winner_trial(&finals, &rows).map(|trial| &trial.name);
+    for trial in finals.iter().filter(|trial| Some(&trial.name) != kept) {
         remove_checkpoints(&root.join(&trial.name))?;
     }
 
@@ -139,10 +144,12 @@ impl Cell {
         let file = root.join(format!("noise/{}.json", self.name));
         if file.exists() {
             let text = read(&file)?;
-            return serde_json::from_str(&text).map(Outcome::Done).map_err(|error| Error::RunFolder {
-                path: file,
-                problem: format!("cannot be understood ({error}); delete it to measure again"),
-            });
+            return serde_json::from_str(&text)
+                .map(Outcome::Done)
+                .map_err(|error| Error::RunFolder {
+                    path: file,
+                    problem: format!("cannot be understood ({error}); delete it to measure again"),
+                });
         }
         let state = root.join(format!("noise/{}", self.name));
         let task = format!("noise {}", self.name);
@@ -179,6 +186,13 @@ fn initial_cells(config: &Config) -> Vec<Cell> {
         .collect()
 }
 
+/// The winner's first run on a fresh seed.
+fn winner_trial<'a>(finals: &'a [Trial], rows: &[Row]) -> Option<&'a Trial> {
+    let winner = rows.first().filter(|row| row.loss_mean.is_some())?;
+    let mut finals = finals.iter();
+    finals.find(|trial| trial.config.optimizer.name == winner.optimizer)
+}
+
 /// The configured model at the checkpoints of the winner's first final run.
 fn later_cells(
     config: &Config,
@@ -186,12 +200,7 @@ fn later_cells(
     finals: &[Trial],
     rows: &[Row],
 ) -> Result<Vec<Cell>, Error> {
-    let winner = rows.first().filter(|row| row.loss_mean.is_some());
-    let run = winner.and_then(|row| {
-        let mut theirs = finals.iter().filter(|t| t.config.optimizer.name == row.optimizer);
-        theirs.next()
-    });
-    let Some(run) = run else {
+    let Some(run) = winner_trial(finals, rows) else {
         return Ok(Vec::new());
     };
     let file = root.join("noise/later.json");
@@ -210,8 +219,14 @@ fn later_cells(
         .map(|step| {
             let mut cell = Cell::new(config, config.model.attention, config.model.input);
             cell.name = cell.name.replace("-init", &format!("-step-{step}"));
-            cell.title = format!("{}, after {step} steps of {}", cell.title, run.config.optimizer.name);
-            cell.weights = Weights::Checkpoint { run: path.clone(), step: Some(step) };
+            cell.title = format!(
+                "{}, after {step} steps of {}",
+                cell.title, run.config.optimizer.name
+            );
+            cell.weights = Weights::Checkpoint {
+                run: path.clone(),
+                step: Some(step),
+            };
             cell.config.seed = run.config.seed;
             cell
         })
@@ -228,7 +243,9 @@ struct Scale {
 impl Scale {
     /// From the cell of the configured model.
     fn of(config: &Config, cells: &[Cell], noise: &[Measurement]) -> Self {
-        let mine = cells.iter().position(|cell| cell.config.model == config.model);
+        let mine = cells
+            .iter()
+            .position(|cell| cell.config.model == config.model);
         let measurement = &noise[mine.unwrap_or(0)];
         let norm = median(&measurement.grad_norms);
         Self {
@@ -242,7 +259,6 @@ impl Scale {
 struct Trial {
     name: String,
     config: Config,
-    at_edge: bool,
 }
 
 impl Trial {
@@ -254,6 +270,11 @@ impl Trial {
         control: Control,
     ) -> Result<Outcome<RunResult>, Error> {
         let folder = root.join(&self.name);
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        write_atomic(
+            &folder.join("config.toml"),
+            self.config.to_toml().as_bytes(),
+        )?;
         let outcome = train(&self.config, dataset, &folder, control)?;
         if let Outcome::Done(_) = outcome
             && !keep
@@ -279,7 +300,6 @@ fn tuning_trials(config: &Config, scale: Scale) -> Vec<Trial> {
             trials.push(Trial {
                 name: format!("tuning/{name}/{i:02}"),
                 config,
-                at_edge: rates.len() > 1 && (rate == rates[0] || rate == rates[rates.len() - 1]),
             });
         }
     }
@@ -288,7 +308,9 @@ fn tuning_trials(config: &Config, scale: Scale) -> Vec<Trial> {
 
 /// Learning rates × thresholds of one optimizer.
 fn settings(name: &str, grid: &Grid, rates: &[f64], scale: Scale) -> Vec<(f64, Hyper)> {
-    let fixed = optimizer(name, &grid.hyper).expect("checked with the configuration").hyper();
+    let fixed = optimizer(name, &grid.hyper)
+        .expect("checked with the configuration")
+        .hyper();
     let with = |threshold: f64| {
         let mut hyper = grid.hyper;
         match fixed.max_norm.is_some() {
@@ -302,12 +324,17 @@ fn settings(name: &str, grid: &Grid, rates: &[f64], scale: Scale) -> Vec<(f64, H
         false => grid.threshold.iter().map(|t| with(*t)).collect(),
     };
     let rates = rates.iter();
-    rates.flat_map(|rate| hypers.iter().map(|hyper| (*rate, *hyper))).collect()
+    rates
+        .flat_map(|rate| hypers.iter().map(|hyper| (*rate, *hyper)))
+        .collect()
 }
 
 /// The index of each optimizer's best setting in the list of tuning runs, if one did not diverge.
 fn best_setting(name: &str, tuned: &[RunResult]) -> Option<usize> {
-    let candidates = tuned.iter().enumerate().filter(|(_, r)| r.optimizer == name);
+    let candidates = tuned
+        .iter()
+        .enumerate()
+        .filter(|(_, r)| r.optimizer == name);
     candidates
         .filter_map(|(i, r)| Some((i, r.valid_loss?)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
@@ -327,7 +354,6 @@ fn final_trials(config: &Config, tuning: &[Trial], tuned: &[RunResult]) -> Vec<T
             trials.push(Trial {
                 name: format!("final/{name}/seed-{}", config.seed),
                 config,
-                at_edge: tuning[best].at_edge,
             });
         }
     }
@@ -337,7 +363,11 @@ fn final_trials(config: &Config, tuning: &[Trial], tuned: &[RunResult]) -> Vec<T
 /// The table, best first: those that came to their end on every seed by mean loss, then the others.
 fn rows(config: &Config, tuned: &[RunResult], finals: &[RunResult]) -> Vec<Row> {
     let of = |results: &[RunResult], name: &str| -> Vec<RunResult> {
-        results.iter().filter(|r| r.optimizer == name).cloned().collect()
+        results
+            .iter()
+            .filter(|r| r.optimizer == name)
+            .cloned()
+            .collect()
     };
     let mut rows: Vec<Row> = config
         .compare
@@ -368,7 +398,8 @@ fn rows(config: &Config, tuned: &[RunResult], finals: &[RunResult]) -> Vec<Row> 
                 loss_sd,
                 accuracy_mean,
                 accuracy_sd,
-                clip_rate: finals.iter().map(|r| r.clip_rate).sum::<f64>() / finals.len().max(1) as f64,
+                clip_rate: finals.iter().map(|r| r.clip_rate).sum::<f64>()
+                    / finals.len().max(1) as f64,
                 behind: None,
                 p_adjusted: None,
                 tuning,

@@ -56,7 +56,14 @@ pub fn mean_sd(x: &[f64]) -> (f64, f64) {
     let n = x.len() as f64;
     let mean = x.iter().sum::<f64>() / n;
     let squares: f64 = x.iter().map(|x| (x - mean) * (x - mean)).sum();
-    (mean, if x.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+    (
+        mean,
+        if x.len() > 1 {
+            (squares / (n - 1.0)).sqrt()
+        } else {
+            0.0
+        },
+    )
 }
 
 /// Holm's adjustment of p-values of several tests made together (Holm 1979), in their order.
@@ -101,7 +108,12 @@ mod tests {
         // Sorted .01, .02, .04, .3 times 4, 3, 2, 1, made monotone.
         let adjusted = holm(&[0.04, 0.01, 0.3, 0.02]);
         let expected = [0.08, 0.04, 0.3, 0.06];
-        assert!(adjusted.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-15));
+        assert!(
+            adjusted
+                .iter()
+                .zip(expected)
+                .all(|(a, e)| (a - e).abs() < 1e-15)
+        );
         assert_eq!(holm(&[0.6, 0.7]), [1.0, 1.0]);
         assert!(holm(&[]).is_empty());
     }

@@ -66,6 +66,21 @@ pub struct NoiseCell {
     pub diagnosis: Diagnosis,
 }
 
+impl NoiseCell {
+    /// The verdict in a few words.
+    pub fn in_words(&self) -> &'static str {
+        match self.diagnosis.verdict {
+            Verdict::Light => "light-tailed",
+            Verdict::HeavyFiniteVariance => "heavy-tailed, with finite variance",
+            Verdict::InfiniteVariance => "heavy-tailed, consistent with infinite variance",
+            Verdict::Undecided if self.diagnosis.heavier_than_gaussian => {
+                "heavier than Gaussian (how heavy is undecided)"
+            }
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
 /// A difference of extreme-value indices ξ = 1/α, attention minus twin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TailDifference {
@@ -150,9 +165,10 @@ pub fn p_value(p: f64) -> String {
 }
 
 impl Summary {
-    /// The findings in words.
+    /// The findings in words: the answer first, then its grounds.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
+        words.extend(self.headline());
         words.extend(self.noise_words());
         words.extend(self.attention_words());
         words.extend(self.winner_words());
@@ -160,17 +176,53 @@ impl Summary {
         words
     }
 
-    fn noise_words(&self) -> Option<String> {
-        let cell = self.noise.iter().find(|c| c.attention && c.input == "text" && c.step == 0)?;
-        let d = &cell.diagnosis;
-        let what = match d.verdict {
-            Verdict::Light => "light-tailed",
-            Verdict::HeavyFiniteVariance => "heavy-tailed, with finite variance",
-            Verdict::InfiniteVariance => "heavy-tailed, consistent with infinite variance",
-            Verdict::Undecided => "undecided",
+    /// The cell of the attention model on text at initialisation.
+    fn first_cell(&self) -> Option<&NoiseCell> {
+        let mut cells = self.noise.iter();
+        cells.find(|c| c.attention && c.input == "text" && c.step == 0)
+    }
+
+    fn headline(&self) -> Option<String> {
+        let noise = self.first_cell()?.in_words();
+        let winner = self
+            .optimizers
+            .first()
+            .filter(|row| row.loss_mean.is_some());
+        let Some(winner) = winner else {
+            return Some(format!(
+                "The gradient noise is {noise}; no optimizer could be tuned."
+            ));
+        };
+        let ties = self.ties();
+        let sure = match ties.len() {
+            0 => "significantly ahead of every other".to_string(),
+            _ => format!("not significantly ahead of {}", ties.join(", ")),
         };
         Some(format!(
-            "Gradient noise of the attention model on this text, at initialisation: {what}. {} {}",
+            "The gradient noise is {noise}. {} had the lowest validation loss, {sure}.",
+            winner.optimizer
+        ))
+    }
+
+    /// The optimizers that the winner is not significantly ahead of.
+    fn ties(&self) -> Vec<&str> {
+        let rivals = self.optimizers.iter().skip(1);
+        let tied = rivals.filter(|row| row.p_adjusted.is_some_and(|p| p >= SIGNIFICANCE));
+        tied.map(|row| row.optimizer.as_str()).collect()
+    }
+
+    fn noise_words(&self) -> Option<String> {
+        let d = &self.first_cell()?.diagnosis;
+        let later = self.noise.iter().filter(|cell| cell.step > 0);
+        let later: Vec<String> = later
+            .map(|cell| format!("after {} steps {}", cell.step, cell.in_words()))
+            .collect();
+        let later = match later.is_empty() {
+            true => String::new(),
+            false => format!(" In training: {}.", later.join(", ")),
+        };
+        Some(format!(
+            "Noise of the attention model on this text, at initialisation: {} {}{later}",
             d.reason, d.advice
         ))
     }
@@ -189,14 +241,16 @@ impl Summary {
     }
 
     fn winner_words(&self) -> Option<String> {
-        let Some((winner, loss)) = self.optimizers.first().and_then(|r| Some((r, r.loss_mean?))) else {
-            return Some("Every optimizer diverged on every setting: try smaller learning rates.".into());
+        let Some((winner, loss)) = self
+            .optimizers
+            .first()
+            .and_then(|r| Some((r, r.loss_mean?)))
+        else {
+            return Some(
+                "Every optimizer diverged on every setting: try smaller learning rates.".into(),
+            );
         };
-        let ties: Vec<&str> = self.optimizers[1..]
-            .iter()
-            .filter(|row| row.p_adjusted.is_some_and(|p| p >= SIGNIFICANCE))
-            .map(|row| row.optimizer.as_str())
-            .collect();
+        let ties = self.ties();
         let setting = match (winner.learning_rate, winner.threshold) {
             (Some(rate), Some(threshold)) => {
                 format!("learning rate {rate}, threshold {threshold:.3e}")
@@ -205,7 +259,11 @@ impl Summary {
             (None, _) => String::new(),
         };
         let clips = match winner.clip_rate > 0.0 {
-            true => format!(" It clips {:.1} % of {}.", 100.0 * winner.clip_rate, clipped_unit(&winner.optimizer)),
+            true => format!(
+                " It clips {:.1} % of {}.",
+                100.0 * winner.clip_rate,
+                clipped_unit(&winner.optimizer)
+            ),
             false => String::new(),
         };
         let rivals = match ties.is_empty() {
@@ -213,7 +271,9 @@ impl Summary {
             false => format!("no significant difference from {}", ties.join(", ")),
         };
         let edge = match winner.at_edge {
-            true => " Its learning rate is at the edge of the grid: widen it before relying on this.",
+            true => {
+                " Its learning rate is at the edge of the grid: widen it before relying on this."
+            }
             false => "",
         };
         Some(format!(
@@ -235,7 +295,11 @@ impl Summary {
             .iter()
             .map(|pair| format!("{} → {}: {}", pair.behind, pair.ahead, pair.finding))
             .collect();
-        let agree = self.paper_order.iter().filter(|pair| pair.finding == AS_IN_PAPER).count();
+        let agree = self
+            .paper_order
+            .iter()
+            .filter(|pair| pair.finding == AS_IN_PAPER)
+            .count();
         let whole = match agree == self.paper_order.len() {
             true => "appears at this scale",
             false if agree == 0 => "does not appear at this scale",

@@ -5,9 +5,9 @@ use crate::{Control, Error, Outcome};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many jobs run at once when nothing else was asked for: one for every core.
+/// How many jobs run at once when nothing else was asked for: one for every thread of the program.
 pub(crate) fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    rayon::current_num_threads()
 }
 
 /// Does every job of the task `name`, `jobs` at a time, and returns the results in the order of the jobs; `Interrupted`
@@ -42,7 +42,9 @@ pub(crate) fn run<J: Sync, T: Send>(
                 *done += 1;
                 task.update(*done, "");
             }
-            *results[i].lock().expect("no job panics while it holds this") = Some(result);
+            *results[i]
+                .lock()
+                .expect("no job panics while it holds this") = Some(result);
         }
     };
     std::thread::scope(|scope| {

@@ -1,0 +1,360 @@
+//! The program as a user meets it: whole runs, interruptions, and wrong input.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// A text of 40 documents with some structure.
+fn write_corpus(path: &Path) {
+    const WORDS: [&str; 12] = [
+        "gradient", "noise", "tail", "heavy", "light", "clip", "the", "of", "norm", "step", "and",
+        "a",
+    ];
+    let mut state = 7_u64;
+    let mut text = String::new();
+    for i in 0..8000 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        text.push_str(WORDS[(state >> 33) as usize % 3 + 3 * (i % 4)]);
+        text.push_str(if i % 200 == 199 { ".\n\n" } else { " " });
+    }
+    fs::write(path, text).unwrap();
+}
+
+/// A folder with a corpus in it, in which the program is run.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_corpus(&folder.path().join("text.txt"));
+        Place(folder)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acclip"));
+        command
+            .current_dir(self.0.path())
+            .args(line.split_whitespace());
+        command
+    }
+
+    /// Runs to the end.
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    /// Runs to the end, which must be a good one; returns stdout.
+    fn good(&self, line: &str) -> String {
+        let output = self.run(line);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "acclip {line}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+}
+
+/// Removes what may differ between two runs of the same configuration: times and the place.
+fn without_times(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(map) => {
+            for key in ["timing", "speed", "provenance"] {
+                map.remove(key);
+            }
+            let entries = std::mem::take(map).into_iter();
+            *map = entries
+                .map(|(key, value)| (key, without_times(value)))
+                .collect();
+        }
+        Value::Array(list) => {
+            *list = std::mem::take(list)
+                .into_iter()
+                .map(without_times)
+                .collect();
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Waits until a running program has made a file.
+fn wait_for(path: &Path) {
+    for _ in 0..1200 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("{} does not appear", path.display());
+}
+
+const COMPARE: &str = "compare --preset smoke --corpus text.txt --set noise.batches=40";
+
+#[test]
+fn a_comparison_leaves_a_whole_run_folder() {
+    let place = Place::new();
+    let printed = place.good(&format!("{COMPARE} --out run --json"));
+    let summary = place.json("run/summary.json");
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), summary);
+    assert_eq!(summary["optimizers"].as_array().unwrap().len(), 8);
+    assert_eq!(summary["budget"]["settings"], 6);
+    let cells = summary["noise"].as_array().unwrap();
+    assert_eq!(
+        cells.len(),
+        6,
+        "four cells at initialisation, two checkpoints later"
+    );
+    for cell in cells {
+        let verdict = cell["diagnosis"]["verdict"].as_str().unwrap();
+        let known = [
+            "light",
+            "heavy-finite-variance",
+            "infinite-variance",
+            "undecided",
+        ];
+        assert!(known.contains(&verdict), "{verdict}");
+    }
+    let run = place.json("run/run.json");
+    for key in ["seed", "commit", "machine", "version", "started"] {
+        assert!(!run[key].is_null(), "{key}");
+    }
+    for name in [
+        "optimizers.csv",
+        "noise.csv",
+        "curves.csv",
+        "tuning.csv",
+        "vocab.txt",
+    ] {
+        assert!(
+            place.read(&format!("run/{name}")).lines().count() > 5,
+            "{name}"
+        );
+    }
+
+    let report = place.read("run/report.html");
+    for sentence in summary["verdict"].as_array().unwrap() {
+        // Up to the first character that HTML writes otherwise.
+        let start = sentence
+            .as_str()
+            .unwrap()
+            .split(['\'', '<'])
+            .next()
+            .unwrap();
+        assert!(report.contains(start), "the report lacks: {start}");
+    }
+    for outside in ["<script", "src=\"http", "href=\"http", "@import"] {
+        assert!(!report.contains(outside), "{outside}");
+    }
+
+    // The configuration in the folder makes the same run again, with other jobs and threads.
+    place.good("compare --config run/config.toml --jobs 1 --threads 1 --out again");
+    let mut again = place.json("again/summary.json");
+    again["jobs"] = summary["jobs"].clone();
+    assert_eq!(without_times(again), without_times(summary));
+}
+
+#[test]
+fn kills_and_resumes_change_nothing() {
+    let place = Place::new();
+    let line = format!("{COMPARE} --set train.steps=12 --set train.checkpoint_every=4");
+    place.good(&format!("{line} --out straight"));
+    let begun = place.0.path().join("broken/run.json");
+    for milliseconds in [100, 400, 700] {
+        let line = match begun.exists() {
+            true => "compare --resume broken",
+            false => &format!("{line} --out broken"),
+        };
+        let mut command = place.command(line);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(&begun);
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap(); // SIGKILL: no chance to save
+        child.wait().unwrap();
+    }
+    assert!(
+        !place.0.path().join("broken/summary.json").exists(),
+        "killed too late to test anything"
+    );
+    place.good("compare --resume broken");
+    let [straight, broken] =
+        ["straight", "broken"].map(|run| place.json(&format!("{run}/summary.json")));
+    assert_eq!(without_times(straight), without_times(broken));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let place = Place::new();
+    let line = "train --preset smoke --corpus text.txt --set train.steps=100000 --out run";
+    let child = place.command(line).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.0.path().join("run/metrics.jsonl"));
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(interrupt.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("acclip train --resume run"), "{errors}");
+    assert_eq!(
+        fs::read_dir(place.0.path().join("run/checkpoints"))
+            .unwrap()
+            .count()
+            % 2,
+        0
+    );
+    assert!(
+        fs::read_dir(place.0.path().join("run/checkpoints"))
+            .unwrap()
+            .count()
+            > 0
+    );
+}
+
+#[test]
+fn training_and_noise_from_a_file() {
+    let place = Place::new();
+    let config =
+        "[corpus]\npath = \"text.txt\"\n[optimizer]\nname = \"adamw\"\nlearning_rate = 0.01\n";
+    fs::write(place.0.path().join("my.toml"), config).unwrap();
+    place.good("train my.toml --preset smoke --set train.steps=4 --out trained");
+    let result = place.json("trained/summary.json");
+    assert_eq!(result["optimizer"], "adamw");
+    assert_eq!(result["curve"].as_array().unwrap().last().unwrap()[0], 4);
+    let steps = place.read("trained/metrics.jsonl");
+    assert_eq!(
+        steps
+            .lines()
+            .filter(|line| line.contains("grad_norm"))
+            .count(),
+        4
+    );
+
+    place.good("noise --weights trained --set noise.batches=60 --out noise");
+    let noise = place.json("noise/summary.json");
+    assert_eq!(
+        (&noise["step"], &noise["evidence"]["n"]),
+        (&4.into(), &60.into())
+    );
+    assert!(noise["verdict"].is_string());
+    assert!(place.read("noise/report.html").contains("Hill plot"));
+}
+
+/// Each wrong input ends with status 2 and one line that says what is wrong and what to do.
+#[test]
+fn wrong_input_is_answered_clearly() {
+    let place = Place::new();
+    let write = |name: &str, content: &[u8]| fs::write(place.0.path().join(name), content).unwrap();
+    write("empty.txt", b" \n\n ");
+    write("latin1.txt", b"caf\xe9 au lait\n\nand more text\n");
+    write(
+        "short.txt",
+        b"one short document\n\nanother short document\n",
+    );
+    write("broken.toml", b"[train\nsteps = 3\n");
+    write("file", b"x");
+    let smoke = "train --preset smoke";
+    let cases: [(String, &[&str]); 17] = [
+        (format!("{smoke} --corpus none.txt"), &["none.txt"]),
+        (format!("{smoke} --corpus empty.txt"), &["empty.txt"]),
+        (
+            format!("{smoke} --corpus latin1.txt"),
+            &["latin1.txt", "byte 3"],
+        ),
+        (format!("{smoke} --corpus short.txt"), &[]),
+        (
+            format!("{smoke} --corpus text.txt --set train.batch_size=100000"),
+            &["train.batch_size", "smaller"],
+        ),
+        (
+            format!("{smoke} --set optimizer.name=acclipp"),
+            &["did you mean 'acclip'?"],
+        ),
+        (
+            format!("{smoke} --set optimizer.lerning_rate=1"),
+            &["did you mean 'optimizer.learning_rate'?"],
+        ),
+        (
+            format!("{smoke} --set train.steps=-1"),
+            &["train.steps", "u64"],
+        ),
+        (format!("{smoke} --set train=5"), &["configuration: train"]),
+        ("train --preset quik".into(), &["did you mean 'quick'?"]),
+        ("train broken.toml".into(), &["broken.toml", "line 1"]),
+        ("train none.toml".into(), &["none.toml"]),
+        ("train --resume none".into(), &["none", "run.json"]),
+        (format!("{smoke} --corpus text.txt --out file"), &["file"]),
+        (
+            format!("{smoke} --corpus text.txt --out ."),
+            &["not empty", "--out"],
+        ),
+        (
+            format!("{smoke} --corpus text.txt --vocab text.txt"),
+            &["text.txt"],
+        ),
+        (
+            "compare --preset smoke --set compare.optimizers=[\"adam\"]".into(),
+            &["did you mean 'adamw'?"],
+        ),
+    ];
+    for (line, says) in cases {
+        let output = place.run(&line);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "acclip {line}: {errors}");
+        assert!(errors.contains("error: "), "acclip {line}: {errors}");
+        assert!(!errors.contains("panicked"), "acclip {line}: {errors}");
+        for part in says {
+            assert!(
+                errors.contains(part),
+                "acclip {line}: no '{part}' in: {errors}"
+            );
+        }
+    }
+    let leftover = fs::read_dir(place.0.path()).unwrap();
+    let names: Vec<_> = leftover.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        !names.iter().any(|name| name == "runs"),
+        "a refused run leaves nothing: {names:?}"
+    );
+}
+
+#[test]
+fn a_folder_is_used_by_one_run_and_one_command() {
+    let place = Place::new();
+    place.good("train --preset smoke --corpus text.txt --out run");
+    let refused = |line: &str, says: &str| {
+        let output = place.run(line);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {errors}");
+        assert!(errors.contains(says), "{line}: {errors}");
+    };
+    refused(
+        "train --preset smoke --corpus text.txt --out run",
+        "--resume",
+    );
+    refused("compare --resume run", "acclip train --resume");
+    let lock = fs::File::create(place.0.path().join("run/lock")).unwrap();
+    lock.lock().unwrap();
+    refused("train --resume run", "another process");
+    lock.unlock().unwrap();
+    let newer = place
+        .read("run/run.json")
+        .replace("\"format\": 1", "\"format\": 99");
+    fs::write(place.0.path().join("run/run.json"), newer).unwrap();
+    refused("train --resume run", "format 99");
+}
