@@ -237,15 +237,13 @@ mod tests {
     #[test]
     fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let damage: [(&str, fn(Vec<u8>) -> Vec<u8>); 2] = [
-            ("bytes and should have", |file| {
-                file[..file.len() / 2].to_vec()
-            }),
-            ("changed since", |mut file| {
-                *file.last_mut().unwrap() ^= 1;
-                file
-            }),
-        ];
+        type Damage = fn(Vec<u8>) -> Vec<u8>;
+        let cut: Damage = |file| file[..file.len() / 2].to_vec();
+        let flip: Damage = |mut file| {
+            *file.last_mut().unwrap() ^= 1;
+            file
+        };
+        let damage = [("bytes and should have", cut), ("changed since", flip)];
         for (says, damage) in damage {
             for step in 1..=2 {
                 checkpoint(step as f32).save(folder.path(), step).unwrap();

@@ -52,7 +52,7 @@ pub struct CorpusConfig {
 pub struct ModelConfig {
     /// A size by name: nano, tiny, mini, small, medium, base6, base, large.
     pub size: String,
-    /// Positions in a sequence, [CLS] and [SEP] included.
+    /// Positions in a sequence, `[CLS]` and `[SEP]` included.
     pub seq_len: usize,
     /// Overrides the width of the hidden states.
     #[serde(skip_serializing_if = "Option::is_none")]

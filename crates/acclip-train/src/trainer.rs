@@ -329,7 +329,7 @@ impl<'a> Trainer<'a> {
         let loss = forward.loss;
         self.timing.forward += clock.lap();
         let limit = DIVERGED * (self.dataset.facts.vocab_size as f64).ln();
-        if !(loss <= limit) {
+        if loss.is_nan() || loss > limit {
             let diverged = format!("loss {loss}");
             return Ok(Metrics::Diverged { step: t, diverged });
         }

@@ -5,6 +5,9 @@ use crate::{Control, Error, Outcome};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Where a job leaves its result.
+type Slot<T> = Mutex<Option<Result<Outcome<T>, Error>>>;
+
 /// How many jobs run at once when nothing else was asked for: one for every thread of the program.
 pub(crate) fn default_jobs() -> usize {
     rayon::current_num_threads()
@@ -23,8 +26,7 @@ pub(crate) fn run<J: Sync, T: Send>(
     let threads = (default_jobs() / jobs).max(1);
     let next = AtomicUsize::new(0);
     let whole = Mutex::new((0, control.progress.begin(name, list.len() as u64)));
-    let results: Vec<Mutex<Option<Result<Outcome<T>, Error>>>> =
-        list.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Slot<T>> = list.iter().map(|_| Mutex::new(None)).collect();
     let worker = || {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.expect("the system gives us a few threads");
