@@ -4,13 +4,15 @@ use crate::args::{Command, Common, Compare, Noise, Train};
 use crate::report;
 use acclip_noise::{Diagnosis, diagnose};
 use acclip_train::compare::compare;
+use acclip_train::config::quoted;
 use acclip_train::{
     Config, Control, CorpusFacts, Dataset, Error, Measurement, Outcome, Provenance, RunFolder,
-    Weights, measure, train,
+    Timing, checkpointed_steps, measure, train,
 };
 use jiff::Zoned;
 use serde::Serialize;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Runs a command; `false` if it was interrupted.
@@ -34,59 +36,80 @@ struct Run {
 
 impl Run {
     /// Opens or makes the folder of a run; `None` if only the configuration was to be printed.
+    /// `check` says whether the corpus is large enough for what is to be done.
     fn prepare(
         command: &str,
-        preset: &str,
         file: Option<&Path>,
         extra: Vec<String>,
         common: &Common,
+        control: Control,
+        check: fn(&Dataset, &Config) -> Result<(), Error>,
     ) -> Result<Option<Self>, Error> {
+        let warn = |text: &str| control.progress.warn(text);
         if let Some(path) = &common.resume {
             let (folder, config) = RunFolder::open(path, command)?;
             let kept = VOCABULARIES.map(|name| path.join(name));
             let vocab = kept.iter().find(|file| file.exists());
             let dataset = Dataset::load(&config, vocab.map(PathBuf::as_path))?;
+            folder.check(dataset.facts.crc32, env!("ACCLIP_COMMIT"), &warn)?;
             return Ok(Some(Self::with_vocab(folder, config, dataset)?));
         }
-        let mut settings = extra;
-        let mut set = |key: &str, value: Option<String>| {
-            settings.extend(value.map(|value| format!("{key}={value}")));
-        };
-        let quoted = |text: &String| format!("{text:?}");
-        set("corpus.path", common.corpus.as_ref().map(quoted));
-        set("corpus.vocab", common.vocab.as_ref().map(quoted));
-        set("seed", common.seed.map(|seed| seed.to_string()));
-        settings.extend(common.set.iter().cloned());
-        let text = match file {
-            Some(path) => Some(read(path)?),
-            None => None,
-        };
-        let name = file.map(|path| path.to_string_lossy().into_owned());
-        let file = name.as_deref().zip(text.as_deref());
-        let preset = common.preset.as_deref().unwrap_or(preset);
-        let config = Config::resolve(Some(preset), file, &settings)?;
+        let mut config = Self::resolve(file, extra, common)?;
         if common.print_config {
-            print!("{}", config.to_toml());
+            print(&config.to_toml())?;
             return Ok(None);
         }
+        // A resumed run must find its files from wherever it is started.
+        for path in [&mut config.corpus.path, &mut config.corpus.vocab]
+            .into_iter()
+            .flatten()
+        {
+            if let Ok(whole) = fs::canonicalize(&*path) {
+                *path = whole.to_string_lossy().into_owned();
+            }
+        }
         let dataset = Dataset::load(&config, None)?;
+        check(&dataset, &config)?;
         let now = Zoned::now();
-        let path = common
-            .out
-            .clone()
-            .unwrap_or_else(|| default_folder(command, &now));
+        let path = common.out.clone();
+        let path = path.unwrap_or_else(|| default_folder(command, &now));
         let provenance = Provenance {
-            format: 0,
+            format: 0, // the folder's own business
             command: command.to_string(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             commit: env!("ACCLIP_COMMIT").to_string(),
             machine: machine(),
             started: now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             seed: config.seed,
+            corpus_crc32: dataset.facts.crc32,
         };
         let folder = RunFolder::create(&path, provenance, &config)?;
-        eprintln!("run folder: {}  seed: {}", path.display(), config.seed);
+        note(&format!(
+            "run folder: {}  seed: {}",
+            path.display(),
+            config.seed
+        ));
         Ok(Some(Self::with_vocab(folder, config, dataset)?))
+    }
+
+    /// The configuration: preset, file, flags.
+    fn resolve(file: Option<&Path>, extra: Vec<String>, common: &Common) -> Result<Config, Error> {
+        let mut settings = extra;
+        let mut set = |key: &str, value: Option<String>| {
+            settings.extend(value.map(|value| format!("{key}={value}")));
+        };
+        set("corpus.path", common.corpus.as_deref().map(quoted));
+        set("corpus.vocab", common.vocab.as_deref().map(quoted));
+        set("seed", common.seed.map(|seed| seed.to_string()));
+        settings.extend(common.set.iter().cloned());
+        let text = file.map(read).transpose()?;
+        let name = file.map(|path| path.to_string_lossy().into_owned());
+        let preset = common.preset.as_deref().unwrap_or("quick");
+        Config::resolve(
+            Some(preset),
+            name.as_deref().zip(text.as_deref()),
+            &settings,
+        )
     }
 
     /// Keeps the vocabulary in the folder: a resumed run must have the same tokens. A given file is
@@ -98,7 +121,7 @@ impl Run {
                 Some(given) if given.ends_with(".json") => {
                     folder.write(VOCABULARIES[1], read(Path::new(given))?.as_bytes())?;
                 }
-                _ => dataset.tokenizer.save_vocab(&kept[0])?,
+                _ => folder.write(VOCABULARIES[0], dataset.tokenizer.vocab().as_bytes())?,
             }
         }
         Ok(Self {
@@ -110,20 +133,22 @@ impl Run {
 
     /// Says how an interrupted run goes on.
     fn interrupted(&self) -> bool {
-        eprintln!(
+        note(&format!(
             "stopped; continue with: acclip {} --resume {}",
             self.folder.provenance.command,
             self.folder.path().display()
-        );
+        ));
         false
     }
 
     /// Writes the report, and says where it is.
     fn write_report(&self, report: &acclip_report::Report) -> Result<(), Error> {
-        self.folder
-            .write("report.html", acclip_report::to_html(report).as_bytes())?;
-        let path = self.folder.path().join("report.html");
-        eprintln!("report: {}", path.display());
+        let html = acclip_report::to_html(report);
+        self.folder.write("report.html", html.as_bytes())?;
+        note(&format!(
+            "report: {}",
+            self.folder.path().join("report.html").display()
+        ));
         Ok(())
     }
 }
@@ -131,13 +156,12 @@ impl Run {
 fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
     let jobs = args.jobs.map(|jobs| format!("compare.jobs={jobs}"));
     let extra = jobs.into_iter().collect();
-    let prepared = Run::prepare(
-        "compare",
-        "quick",
-        args.config.as_deref(),
-        extra,
-        &args.common,
-    )?;
+    let check = |dataset: &Dataset, config: &Config| {
+        dataset.check_training(config)?;
+        dataset.check_noise(config)
+    };
+    let file = args.config.as_deref();
+    let prepared = Run::prepare("compare", file, extra, &args.common, control, check)?;
     let Some(run) = prepared else {
         return Ok(true);
     };
@@ -156,8 +180,8 @@ fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
         &measurements,
     )?)?;
     match args.common.json {
-        true => print_json(&summary),
-        false => print!("{}", report::comparison_text(&summary)),
+        true => print_json(&summary)?,
+        false => print(&report::comparison_text(&summary))?,
     }
     Ok(true)
 }
@@ -175,74 +199,85 @@ pub struct NoiseSummary {
     pub parameters: usize,
     /// ‖∇f‖.
     pub mean_grad_norm: f64,
+    /// Seconds by part, and tokens, over both passes.
+    pub speed: Timing,
     /// `light`, `heavy-finite-variance`, `infinite-variance` or `undecided`, with all its grounds.
     #[serde(flatten)]
     pub diagnosis: Diagnosis,
 }
 
 fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
-    // The configuration of the run whose weights are measured, which decides what fits them.
-    let trained = args.weights.as_ref().map(|path| path.join("config.toml"));
-    let file = trained.as_deref().or(args.config.as_deref());
-    let kept = args
-        .weights
-        .iter()
-        .flat_map(|path| VOCABULARIES.map(|name| path.join(name)));
-    let vocab = kept
-        .filter(|file| file.exists())
-        .map(|file| format!("corpus.vocab={:?}", file.to_string_lossy()))
-        .next();
-    let extra = vocab.into_iter().collect();
-    let Some(run) = Run::prepare("noise", "quick", file, extra, &args.common)? else {
+    let trained = args.weights.as_deref().map(fs::canonicalize).transpose();
+    let trained = trained.map_err(|source| Error::Io {
+        action: "find",
+        path: args.weights.clone().unwrap_or_default(),
+        source,
+    })?;
+    // The configuration and vocabulary of the run whose weights are measured decide what fits them.
+    let mut extra = Vec::new();
+    if let Some(run) = &trained {
+        let kept = VOCABULARIES.map(|name| run.join(name));
+        if let Some(vocab) = kept.iter().find(|file| file.exists()) {
+            extra.push(format!("corpus.vocab={}", quoted(&vocab.to_string_lossy())));
+        }
+        extra.push(format!("noise.weights={}", quoted(&run.to_string_lossy())));
+        let steps = checkpointed_steps(run)?;
+        extra.extend(
+            steps
+                .last()
+                .map(|step| format!("noise.weights_step={step}")),
+        );
+    }
+    let file = trained.map(|run| run.join("config.toml")).or(args.config);
+    let check = Dataset::check_noise;
+    let prepared = Run::prepare(
+        "noise",
+        file.as_deref(),
+        extra,
+        &args.common,
+        control,
+        check,
+    )?;
+    let Some(run) = prepared else {
         return Ok(true);
     };
-    // Kept in the folder for a resumed measurement.
-    let note = run.folder.path().join("weights.json");
-    let weights: Option<PathBuf> = match note.exists() {
-        true => serde_json::from_str(&read(&note)?).ok().flatten(),
-        false => args.weights.clone(),
-    };
-    run.folder.write_json("weights.json", &weights)?;
-    let weights = match weights {
-        Some(run) => Weights::Checkpoint { run, step: None },
-        None => Weights::Initial,
-    };
+    let done = run.folder.path().join("noise.json");
     let state = run.folder.path().join("checkpoints");
-    let outcome = measure(
-        &run.config,
-        &run.dataset,
-        &weights,
-        "noise",
-        &state,
-        control,
-    )?;
-    let Outcome::Done(measurement) = outcome else {
-        return Ok(run.interrupted());
+    let measurement = match done.exists() {
+        true => read_measurement(&done)?,
+        false => match measure(&run.config, &run.dataset, "noise", &state, control)? {
+            Outcome::Done(measurement) => measurement,
+            Outcome::Interrupted => return Ok(run.interrupted()),
+        },
     };
+    run.folder.write_json("noise.json", &measurement)?;
+    let _ = fs::remove_dir_all(&state); // of no more use; nothing is lost if it stays
     let summary = NoiseSummary {
         provenance: run.folder.provenance.clone(),
         corpus: run.dataset.facts.clone(),
         step: measurement.step,
         parameters: measurement.dimension,
         mean_grad_norm: measurement.mean_grad_norm,
+        speed: measurement.timing,
         diagnosis: diagnose(&measurement.noise_norms)?,
     };
-    run.folder.write_json("noise.json", &measurement)?;
     run.folder.write_json("summary.json", &summary)?;
     let norms = report::norms_table(&measurement);
     run.folder
         .write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
     run.write_report(&report::of_noise(&run.config, &summary, &measurement)?)?;
     match args.common.json {
-        true => print_json(&summary),
-        false => print!("{}", report::noise_text(&summary)),
+        true => print_json(&summary)?,
+        false => print(&report::noise_text(&summary))?,
     }
     Ok(true)
 }
 
 fn run_train(args: Train, control: Control) -> Result<bool, Error> {
     let file = args.config.as_deref();
-    let Some(run) = Run::prepare("train", "quick", file, Vec::new(), &args.common)? else {
+    let check = Dataset::check_training;
+    let prepared = Run::prepare("train", file, Vec::new(), &args.common, control, check)?;
+    let Some(run) = prepared else {
         return Ok(true);
     };
     let outcome = train(&run.config, &run.dataset, run.folder.path(), control)?;
@@ -261,8 +296,8 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
         &result,
     )?)?;
     match args.common.json {
-        true => print_json(&result),
-        false => print!("{}", report::training_text(&result)),
+        true => print_json(&result)?,
+        false => print(&report::training_text(&result))?,
     }
     Ok(true)
 }
@@ -298,11 +333,30 @@ fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
-fn print_json(value: &impl Serialize) {
-    println!(
-        "{}",
-        serde_json::to_string_pretty(value).expect("our own records are valid JSON")
-    );
+/// Writes a result to stdout. A reader that has gone away (`| head`) is no error of ours.
+fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Io {
+            action: "write to",
+            path: "stdout".into(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).expect("our own records are valid JSON");
+    print(&(text + "\n"))
+}
+
+/// A line on stderr, which may have gone away.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Reads a measurement that a comparison left in its folder.

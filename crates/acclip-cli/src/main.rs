@@ -22,14 +22,17 @@ fn main() -> ExitCode {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED)); // asked twice: at once
         }
-        eprintln!("stopping after this step; press Ctrl-C again to stop at once");
+        commands::note("stopping after this step; press Ctrl-C again to stop at once");
     });
     if let Err(error) = handler {
-        eprintln!("warning: Ctrl-C will not save: {error}");
+        commands::note(&format!("warning: Ctrl-C will not save: {error}"));
     }
     let threads = rayon::ThreadPoolBuilder::new().num_threads(cli.threads);
     if let Err(error) = threads.build_global() {
-        eprintln!("error: cannot start {} threads: {error}", cli.threads);
+        commands::note(&format!(
+            "error: cannot start {} threads: {error}",
+            cli.threads
+        ));
         return ExitCode::from(2);
     }
     let progress = progress::for_stderr();
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            eprintln!("error: {error}");
+            commands::note(&format!("error: {error}"));
             ExitCode::from(2)
         }
     }

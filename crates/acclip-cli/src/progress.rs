@@ -1,5 +1,6 @@
 //! Progress on stderr: bars with the time left on a terminal, plain lines elsewhere.
 
+use crate::commands::note;
 use acclip_train::{Progress, Task};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -65,7 +66,7 @@ impl Progress for Lines {
     }
 
     fn warn(&self, text: &str) {
-        eprintln!("warning: {text}");
+        note(&format!("warning: {text}"));
     }
 }
 
@@ -87,15 +88,18 @@ impl Task for Line {
         }
         if done >= self.total {
             let seconds = self.began.elapsed().as_secs_f64();
-            eprintln!("{}: done in {seconds:.1} s  {}", self.name, self.message);
+            note(&format!(
+                "{}: done in {seconds:.1} s  {}",
+                self.name, self.message
+            ));
         } else if self.last.elapsed() >= QUIET {
             self.last = Instant::now();
             let rate = (done - from) as f64 / self.began.elapsed().as_secs_f64();
             let left = (self.total - done) as f64 / rate;
-            eprintln!(
+            note(&format!(
                 "{}: {done}/{}, {left:.0} s left  {}",
                 self.name, self.total, self.message
-            );
+            ));
         }
     }
 }

@@ -168,8 +168,12 @@ impl Tokenizer {
     /// [`Error::Io`].
     pub fn save_vocab(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let text = self.tokens.join("\n") + "\n";
-        fs::write(path, text).map_err(|source| io_error(path, "write", source))
+        fs::write(path, self.vocab()).map_err(|source| io_error(path, "write", source))
+    }
+
+    /// The content of a `vocab.txt`: one token a line, in the order of their ids.
+    pub fn vocab(&self) -> String {
+        self.tokens.join("\n") + "\n"
     }
 
     /// The ids of a text, without `[CLS]` and `[SEP]`.

@@ -202,6 +202,19 @@ impl BertConfig {
     }
 }
 
+/// `n` Gaussian vectors of `width` entries, each scaled to unit root mean square, row-major: what
+/// stands in place of word embeddings in the paper's "Gaussian" data.
+pub fn gaussian_vectors(n: usize, width: usize, generator: &mut dyn Rng) -> Vec<f32> {
+    let mut vectors = Vec::with_capacity(n * width);
+    let mut vector = vec![0.0_f64; width];
+    for _ in 0..n {
+        vector.fill_with(|| StandardNormal.sample(generator));
+        let mean_square = vector.iter().map(|x| x * x).sum::<f64>() / width as f64;
+        vectors.extend(vector.iter().map(|x| (x / mean_square.sqrt()) as f32));
+    }
+    vectors
+}
+
 /// A standard normal variable, drawn again while it is beyond ±2.
 fn truncated_normal(generator: &mut dyn Rng) -> f64 {
     loop {

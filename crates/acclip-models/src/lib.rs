@@ -14,6 +14,6 @@ mod layers;
 mod parameters;
 
 pub use backend::{Backend, Device};
-pub use bert::{Bert, BertConfig, Evaluation, Forward, Input, MaskedBatch};
+pub use bert::{Bert, BertConfig, Evaluation, Forward, Input, MaskedBatch, gaussian_vectors};
 pub use error::Error;
 pub use parameters::{Parameter, Real, len};

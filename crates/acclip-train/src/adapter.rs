@@ -4,9 +4,11 @@
 use crate::config::InputKind;
 use crate::{Config, Dataset, Error};
 use acclip_data::{Purpose, Sequences, rng};
-use acclip_models::{Bert, Input, MaskedBatch, Parameter};
+use acclip_models::{Bert, Input, MaskedBatch, Parameter, gaussian_vectors};
 use acclip_optim::{Block, Layout};
-use rand_distr::{Distribution, StandardNormal};
+
+/// Sets the streams of Gaussian vectors apart from those of masks, whose index is a sequence's.
+const GAUSSIAN: u64 = 1 << 63;
 
 /// The optimizer's view of a model's parameters.
 pub(crate) fn layout(parameters: &[Parameter]) -> Result<Layout, Error> {
@@ -52,9 +54,9 @@ impl<'a> Batches<'a> {
             .batch(sequences, indices, self.seed, self.purpose, step);
         let vectors = (self.input == InputKind::Gaussian).then(|| {
             // The batch's first sequence tells apart the batches of a pass, which share a step.
-            let first = indices.first().map_or(0, |&i| i as u64);
-            let mut generator = rng::stream(self.seed, GAUSSIAN, step, first);
-            unit_vectors(masked.tokens.len(), self.hidden, &mut generator)
+            let index = GAUSSIAN | indices.first().map_or(0, |&i| i as u64);
+            let mut generator = rng::stream(self.seed, self.purpose, step, index);
+            gaussian_vectors(masked.tokens.len(), self.hidden, &mut generator)
         });
         OwnedBatch { masked, vectors }
     }
@@ -81,19 +83,4 @@ impl OwnedBatch {
     pub fn tokens(&self) -> u64 {
         self.masked.real.iter().filter(|real| **real).count() as u64
     }
-}
-
-/// The stream of the Gaussian vectors.
-const GAUSSIAN: Purpose = Purpose::new("gauss");
-
-/// `n` Gaussian vectors of `width` entries, each scaled to unit root mean square.
-fn unit_vectors(n: usize, width: usize, generator: &mut impl rand::Rng) -> Vec<f32> {
-    let mut vectors = Vec::with_capacity(n * width);
-    let mut vector = vec![0.0_f64; width];
-    for _ in 0..n {
-        vector.fill_with(|| StandardNormal.sample(generator));
-        let mean_square = vector.iter().map(|x| x * x).sum::<f64>() / width as f64;
-        vectors.extend(vector.iter().map(|x| (x / mean_square.sqrt()) as f32));
-    }
-    vectors
 }

@@ -1,19 +1,23 @@
 //! Checkpoints: a safetensors file of named arrays, and a small JSON that vouches for it.
 //!
 //! `NAME.safetensors` is written first and `NAME.json`, with the checksum of the first, second, both
-//! atomically: where the JSON is, the arrays are whole. The newest two are kept. If the newest has
-//! been damaged since, the one before it is taken, and the caller is told.
+//! atomically: where the JSON is, the arrays are whole. The checksum covers arrays and record. If the
+//! newest has been damaged since, the one before it is taken, and the caller is told.
+//!
+//! The newest two of the *planned* checkpoints are kept, and beside them one of a run that was stopped
+//! in between, until the next is written: what is there in the end does not depend on interruptions.
 
 use crate::Error;
-use crate::files::{read, write_atomic, write_json};
+use crate::files::{write_atomic, write_json};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
-use serde::Deserialize;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// How many checkpoints are kept.
 const KEPT: usize = 2;
@@ -31,54 +35,73 @@ pub(crate) struct Checkpoint<M> {
     pub arrays: BTreeMap<String, (Vec<usize>, Array)>,
 }
 
-/// What the JSON says beside the record.
+/// The JSON: the record, and what vouches for both files.
 #[derive(Serialize, Deserialize)]
-struct Stamp<M> {
+struct Stamp {
     crc32: u32,
-    bytes: u64,
-    record: M,
+    record: Value,
+}
+
+/// Checksum of arrays and record.
+fn checksum(file: &[u8], record: &Value) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(file);
+    hasher.update(record.to_string().as_bytes());
+    hasher.finalize()
 }
 
 impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
-    /// Writes the checkpoint of `step` into `folder`, and removes all but the newest two.
-    pub fn save(&self, folder: &Path, step: u64) -> Result<(), Error> {
+    /// Writes the checkpoint of `step` into `folder`, and removes all others but the newest two whose
+    /// step is `planned`.
+    pub fn save(
+        &self,
+        folder: &Path,
+        step: u64,
+        planned: impl Fn(u64) -> bool,
+    ) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let bytes: Vec<(&String, Dtype, &Vec<usize>, Vec<u8>)> = self
+        let bytes: Vec<(&str, Dtype, &[usize], Vec<u8>)> = self
             .arrays
             .iter()
-            .map(|(name, (shape, array))| match array {
-                Array::F32(v) => (
-                    name,
-                    Dtype::F32,
-                    shape,
-                    v.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                ),
-                Array::F64(v) => (
-                    name,
-                    Dtype::F64,
-                    shape,
-                    v.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                ),
+            .map(|(name, (shape, array))| {
+                let (dtype, bytes) = match array {
+                    Array::F32(v) => (Dtype::F32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                    Array::F64(v) => (Dtype::F64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                };
+                (name.as_str(), dtype, &shape[..], bytes)
             })
             .collect();
         let views = bytes.iter().map(|(name, dtype, shape, data)| {
-            let view = TensorView::new(*dtype, (*shape).clone(), data);
-            (name.as_str(), view.expect("array and shape agree"))
+            let view = TensorView::new(*dtype, shape.to_vec(), data);
+            (*name, view.expect("array and shape agree"))
         });
         let file = serialize(views, None).expect("names and shapes are valid");
         let name = folder.join(file_name(step));
         write_atomic(&name.with_extension("safetensors"), &file)?;
+        let record = serde_json::to_value(&self.meta).expect("our own records are valid JSON");
         let stamp = Stamp {
-            crc32: crc32fast::hash(&file),
-            bytes: file.len() as u64,
-            record: &self.meta,
+            crc32: checksum(&file, &record),
+            record,
         };
         write_json(&name.with_extension("json"), &stamp)?;
-        for old in list(folder)?.iter().rev().skip(KEPT) {
+
+        let steps = steps(folder)?;
+        let kept = steps
+            .iter()
+            .rev()
+            .filter(|other| planned(**other))
+            .take(KEPT);
+        let kept: Vec<&u64> = kept.chain([&step]).collect();
+        for old in steps.iter().filter(|other| !kept.contains(other)) {
             // The JSON goes first, so that a checkpoint without arrays is never seen.
             for extension in ["json", "safetensors"] {
-                let file = old.with_extension(extension);
-                fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+                let file = folder.join(file_name(*old)).with_extension(extension);
+                match fs::remove_file(&file) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(Error::io("remove", &file)(error));
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -88,8 +111,8 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
     /// that is not.
     pub fn newest(folder: &Path, warn: &dyn Fn(&str)) -> Result<Option<Self>, Error> {
         let mut broken = None;
-        for name in list(folder)?.iter().rev() {
-            match Self::load(name) {
+        for step in steps(folder)?.into_iter().rev() {
+            match Self::load(folder, step) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(error @ Error::Checkpoint { .. }) => {
                     warn(&error.to_string());
@@ -104,38 +127,31 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
         }
     }
 
-    /// Loads the checkpoint of one step, if there is one.
-    pub fn at(folder: &Path, step: u64) -> Result<Option<Self>, Error> {
+    /// Loads the checkpoint of one step.
+    pub fn load(folder: &Path, step: u64) -> Result<Self, Error> {
         let name = folder.join(file_name(step));
-        match name.with_extension("json").exists() {
-            true => Self::load(&name).map(Some),
-            false => Ok(None),
-        }
-    }
-
-    fn load(name: &Path) -> Result<Self, Error> {
-        let path = name.with_extension("safetensors");
         let refuse = |problem: String| Error::Checkpoint {
-            path: path.clone(),
+            path: name.with_extension("safetensors"),
             problem: format!(
-                "{problem}; delete it to continue from an older one or from the start"
+                "{problem}; delete it and its .json to continue from an older one or from the start"
             ),
         };
-        let stamp: Stamp<M> = serde_json::from_str(&read(&name.with_extension("json"))?)
-            .map_err(|error| refuse(format!("its JSON cannot be understood ({error})")))?;
-        let file = match fs::read(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(refuse("is missing".into()));
+        let read = |extension: &str| {
+            let file = name.with_extension(extension);
+            match fs::read(&file) {
+                Ok(content) => Ok(content),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    Err(refuse(format!("the .{extension} is missing")))
+                }
+                Err(error) => Err(Error::io("read", &file)(error)),
             }
-            Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        if file.len() as u64 != stamp.bytes {
-            let problem = format!("has {} bytes and should have {}", file.len(), stamp.bytes);
-            return Err(refuse(problem));
-        }
-        if crc32fast::hash(&file) != stamp.crc32 {
-            return Err(refuse("was changed since it was written".into()));
+        let unreadable = |error| refuse(format!("the .json cannot be understood ({error})"));
+        let stamp: Stamp = serde_json::from_slice(&read("json")?).map_err(unreadable)?;
+        let file = read("safetensors")?;
+        if checksum(&file, &stamp.record) != stamp.crc32 {
+            let problem = "it was cut short or changed since it was written (checksum)";
+            return Err(refuse(problem.into()));
         }
         let tensors = SafeTensors::deserialize(&file).map_err(|error| refuse(error.to_string()))?;
         let mut arrays = BTreeMap::new();
@@ -154,45 +170,35 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
             arrays.insert(name.to_string(), (view.shape().to_vec(), array));
         }
         Ok(Self {
-            meta: stamp.record,
+            meta: serde_json::from_value(stamp.record).map_err(unreadable)?,
             arrays,
         })
     }
 }
 
-/// The name of a checkpoint, without extension; names sort as steps do.
+/// The name of a checkpoint, without extension.
 fn file_name(step: u64) -> String {
     format!("step-{step:012}")
 }
 
 /// The steps of which a folder has checkpoints, oldest first.
 pub(crate) fn steps(folder: &Path) -> Result<Vec<u64>, Error> {
-    let step = |name: &PathBuf| {
-        name.file_name()?
-            .to_str()?
-            .strip_prefix("step-")?
-            .parse()
-            .ok()
-    };
-    Ok(list(folder)?.iter().filter_map(step).collect())
-}
-
-/// The checkpoints of a folder without their extensions, oldest first.
-fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut names = Vec::new();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("read", folder)(error)),
     };
+    let mut steps = Vec::new();
     for entry in entries {
-        let path = entry.map_err(Error::io("read", folder))?.path();
-        if path.extension().is_some_and(|e| e == "json") {
-            names.push(path.with_extension(""));
-        }
+        let name = entry.map_err(Error::io("read", folder))?.file_name();
+        let name = name.to_string_lossy();
+        let step = name
+            .strip_prefix("step-")
+            .and_then(|rest| rest.strip_suffix(".json"));
+        steps.extend(step.and_then(|step| step.parse::<u64>().ok()));
     }
-    names.sort();
-    Ok(names)
+    steps.sort_unstable();
+    Ok(steps)
 }
 
 #[cfg(test)]
@@ -200,15 +206,13 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    fn checkpoint(value: f32) -> Checkpoint<u64> {
+    fn checkpoint(step: u64) -> Checkpoint<u64> {
         let array = |x| (vec![2, 2], x);
+        let values = vec![step as f32, -0.0, f32::MIN_POSITIVE / 2.0, 3.0];
         Checkpoint {
-            meta: value as u64,
+            meta: step,
             arrays: BTreeMap::from([
-                (
-                    "a".to_string(),
-                    array(Array::F32(vec![value, -0.0, f32::MIN_POSITIVE / 2.0, 3.0])),
-                ),
+                ("a".to_string(), array(Array::F32(values))),
                 ("b".to_string(), array(Array::F64(vec![1.0 / 3.0; 4]))),
             ]),
         }
@@ -224,38 +228,77 @@ mod tests {
     fn the_newest_two_are_kept_and_come_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         for step in 1..=4 {
-            checkpoint(step as f32).save(folder.path(), step).unwrap();
+            checkpoint(step)
+                .save(folder.path(), step, |_| true)
+                .unwrap();
         }
-        assert_eq!(list(folder.path()).unwrap().len(), 2);
+        assert_eq!(steps(folder.path()).unwrap(), [3, 4]);
         let (found, warnings) = newest(folder.path());
         let found = found.unwrap().unwrap();
         assert_eq!(found.meta, 4);
-        assert_eq!(found.arrays, checkpoint(4.0).arrays);
+        assert_eq!(found.arrays, checkpoint(4).arrays);
         assert!(warnings.is_empty());
     }
 
     #[test]
-    fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
+    fn a_stop_in_between_leaves_no_trace_in_what_is_kept() {
         let folder = tempfile::tempdir().unwrap();
+        let planned = |step: u64| step.is_multiple_of(10);
+        let left: [(u64, &[u64]); 5] = [
+            (10, &[10]),
+            (13, &[10, 13]),
+            (20, &[10, 20]),
+            (27, &[10, 20, 27]),
+            (30, &[20, 30]),
+        ];
+        for (step, left) in left {
+            checkpoint(step).save(folder.path(), step, planned).unwrap();
+            assert_eq!(steps(folder.path()).unwrap(), left);
+        }
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
         type Damage = fn(Vec<u8>) -> Vec<u8>;
+        let folder = tempfile::tempdir().unwrap();
         let cut: Damage = |file| file[..file.len() / 2].to_vec();
         let flip: Damage = |mut file| {
             *file.last_mut().unwrap() ^= 1;
             file
         };
-        let damage = [("bytes and should have", cut), ("changed since", flip)];
-        for (says, damage) in damage {
+        let record: Damage = |file| {
+            let text = String::from_utf8(file).unwrap();
+            text.replace("\"record\": 2", "\"record\": 7").into()
+        };
+        let not_utf8: Damage = |_| vec![0xff];
+        for (extension, damage) in [
+            ("safetensors", cut),
+            ("safetensors", flip),
+            ("json", record),
+            ("json", cut),
+            ("json", not_utf8),
+        ] {
             for step in 1..=2 {
-                checkpoint(step as f32).save(folder.path(), step).unwrap();
+                checkpoint(step)
+                    .save(folder.path(), step, |_| true)
+                    .unwrap();
             }
-            let file = folder.path().join("step-000000000002.safetensors");
-            fs::write(&file, damage(fs::read(&file).unwrap())).unwrap();
+            let file = folder.path().join(file_name(2)).with_extension(extension);
+            let before = fs::read(&file).unwrap();
+            let after = damage(before.clone());
+            assert!(before != after);
+            fs::write(&file, after).unwrap();
             let (found, warnings) = newest(folder.path());
             assert_eq!(found.unwrap().unwrap().meta, 1);
-            assert!(warnings[0].contains("step-000000000002.safetensors"));
-            assert!(warnings[0].contains(says), "{}", warnings[0]);
+            assert!(
+                warnings[0].contains("step-000000000002.safetensors"),
+                "{warnings:?}"
+            );
         }
-        fs::remove_file(folder.path().join("step-000000000001.safetensors")).unwrap();
+        for extension in ["safetensors", "json"] {
+            let file = folder.path().join(file_name(1)).with_extension(extension);
+            fs::remove_file(file).unwrap();
+        }
         assert!(matches!(
             newest(folder.path()).0,
             Err(Error::Checkpoint { .. })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// Everything that determines a run, apart from the program itself.
+/// Everything that determines a run, apart from the program and the content of the files it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Seed of initialisation, data order, masks and dropout.
@@ -66,8 +66,9 @@ pub struct ModelConfig {
     /// Overrides the width of the feed-forward layer (4 × hidden).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_forward: Option<usize>,
-    /// Probability of dropping an entry in training.
-    pub dropout: f64,
+    /// Overrides the probability of dropping an entry in training (0.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
     /// `false`: the attention-free twin.
     pub attention: bool,
     /// Tokens, or Gaussian vectors in place of their embeddings.
@@ -111,7 +112,7 @@ pub struct TrainConfig {
 pub enum Schedule {
     /// Stays.
     Constant,
-    /// Falls in a line to 0 at the last step (BERT).
+    /// Falls in a line, to reach 0 one step after the last (BERT).
     Linear,
 }
 
@@ -149,7 +150,17 @@ pub struct NoiseConfig {
     pub batch_size: usize,
     /// Whether dropout adds its own noise.
     pub dropout: bool,
+    /// A run folder of `acclip train` whose weights are measured; absent: at initialisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// The step of its checkpoint; absent: the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_step: Option<u64>,
 }
+
+/// Fewest batches of a noise measurement. Nothing can be said about tails from fewer than
+/// [`acclip_noise::verdict::MIN_NORMS`]; this is what the estimators need to run at all.
+pub const MIN_BATCHES: usize = 20;
 
 /// What `acclip compare` compares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,6 +201,12 @@ impl Grid {
         self.len() == 0
     }
 }
+
+/// The fresh seeds of a comparison with seed s are `SEEDS_APART`·s + 1, + 2, …, so that comparisons
+/// with different seeds share no run.
+pub(crate) const SEEDS_APART: u64 = 1000;
+/// TOML's integers have 63 bits, and fresh seeds must fit them.
+const MOST_SEED: u64 = i64::MAX as u64 / SEEDS_APART - 1;
 
 /// The presets: name, what it is for, and the file.
 pub const PRESETS: [(&str, &str, &str); 3] = [
@@ -239,6 +256,18 @@ impl Config {
         for setting in settings {
             merge(&mut table, parse_setting(setting)?);
         }
+        Self::from_table(table)
+    }
+
+    /// Reads a configuration that says everything itself, such as `config.toml` of a run folder.
+    ///
+    /// # Errors
+    /// As [`Config::resolve`].
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, Error> {
+        Self::from_table(parse(name, text)?)
+    }
+
+    fn from_table(table: Table) -> Result<Self, Error> {
         check_keys(&table)?;
         let config: Config =
             serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
@@ -265,7 +294,7 @@ impl Config {
         bert.layers = m.layers.unwrap_or(bert.layers);
         bert.heads = m.heads.unwrap_or(bert.heads);
         bert.feed_forward = m.feed_forward.unwrap_or(4 * bert.hidden);
-        bert.dropout = m.dropout;
+        bert.dropout = m.dropout.unwrap_or(bert.dropout);
         bert.attention = m.attention;
         bert.validate()?;
         Ok(bert)
@@ -299,9 +328,19 @@ impl Config {
         positive("train.eval_batches", self.train.eval_batches as u64)?;
         positive("train.checkpoint_every", self.train.checkpoint_every)?;
         positive("noise.batch_size", self.noise.batch_size as u64)?;
-        if self.noise.batches == 1 {
-            let problem = "one batch has no noise: give at least 2, or 0 for the whole corpus";
+        if (1..MIN_BATCHES).contains(&self.noise.batches) {
+            let problem = format!("must be at least {MIN_BATCHES}, or 0 for the whole corpus");
             return Err(Error::config("noise.batches", problem));
+        }
+        if self.train.warmup >= self.train.steps {
+            let problem = format!("must be below train.steps = {}", self.train.steps);
+            return Err(Error::config("train.warmup", problem));
+        }
+        if self.seed > MOST_SEED || self.corpus.split_seed > MOST_SEED {
+            return Err(Error::config(
+                "seed",
+                format!("must be at most {MOST_SEED}"),
+            ));
         }
         if self.model.seq_len < 8 {
             return Err(Error::config("model.seq_len", "must be at least 8"));
@@ -314,12 +353,18 @@ impl Config {
         if compare.optimizers.is_empty() {
             return Err(Error::config("compare.optimizers", "name at least one"));
         }
-        if compare.seeds < 2 {
-            let problem = "must be at least 2: one run has no spread";
+        if !(2..SEEDS_APART as usize).contains(&compare.seeds) {
+            let problem = format!(
+                "must be from 2 (one run has no spread) to {}",
+                SEEDS_APART - 1
+            );
             return Err(Error::config("compare.seeds", problem));
         }
         for (i, name) in compare.optimizers.iter().enumerate() {
-            optimizer(name, &Hyper::default())?;
+            if !acclip_optim::NAMES.contains(&name.as_str()) {
+                let problem = unknown("optimizer", name, &acclip_optim::NAMES);
+                return Err(Error::config("compare.optimizers", problem));
+            }
             if compare.optimizers[..i].contains(name) {
                 let problem = format!("'{name}' stands twice");
                 return Err(Error::config("compare.optimizers", problem));
@@ -361,6 +406,11 @@ pub(crate) fn optimizer(name: &str, hyper: &Hyper) -> Result<Optimizer, Error> {
         return Err(Error::config("optimizer.name", problem));
     }
     Ok(Optimizer::new(name, hyper)?)
+}
+
+/// A string as a value for a `key=value` setting, whatever it contains.
+pub fn quoted(text: &str) -> String {
+    Value::String(text.to_string()).to_string()
 }
 
 fn learning_rate(key: &str, value: f64) -> Result<(), Error> {
@@ -484,7 +534,7 @@ fn complete() -> Config {
             layers: Some(0),
             heads: Some(0),
             feed_forward: Some(0),
-            dropout: 0.0,
+            dropout: Some(0.0),
             attention: true,
             input: InputKind::Text,
             backend: Backend::Flex,
@@ -507,6 +557,8 @@ fn complete() -> Config {
             batches: 0,
             batch_size: 0,
             dropout: false,
+            weights: Some(String::new()),
+            weights_step: Some(0),
         },
         compare: CompareConfig {
             optimizers: Vec::new(),
@@ -535,7 +587,7 @@ mod tests {
     fn every_preset_resolves_and_survives_its_own_file() {
         for (name, _, _) in PRESETS {
             let config = Config::resolve(Some(name), None, &[]).unwrap();
-            let again = Config::resolve(None, Some(("config.toml", &config.to_toml())), &[]);
+            let again = Config::from_toml("config.toml", &config.to_toml());
             assert_eq!(again.unwrap(), config, "{name}");
         }
     }
@@ -575,11 +627,23 @@ mod tests {
         assert!(problem(&["optimizer.tau=1"]).contains("tau"));
         assert!(problem(&["noise.batches=1"]).contains("noise.batches"));
         assert!(problem(&["compare.seeds=1"]).contains("compare.seeds"));
+        assert!(problem(&["train.steps=100"]).contains("train.warmup"));
+        assert!(problem(&["seed=9223372036854775807"]).contains("seed"));
+        assert!(problem(&["compare.optimizers=[\"adam\"]"]).contains("compare.optimizers"));
         assert!(problem(&["compare.grid.sgd.threshold=[1.0]"]).contains("has no threshold"));
         assert!(problem(&["compare.grid.adamw.learning_rate=[1e-3]"]).contains("as many of each"));
         assert!(problem(&["train.steps"]).contains("key=value"));
         let error = Config::resolve(None, Some(("my.toml", "[train")), &[]).unwrap_err();
         assert!(error.to_string().contains("my.toml"));
+    }
+
+    #[test]
+    fn any_string_survives_as_a_setting() {
+        for text in ["a b", "e\u{301}", "tab\t\"quoted\" \\ 'x'", "\u{7}", "3"] {
+            let setting = format!("corpus.path={}", quoted(text));
+            let config = Config::resolve(None, None, &[setting]).unwrap();
+            assert_eq!(config.corpus.path.as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The corpus as the trainer sees it: masked batches of training and of held-out text.
 
-use crate::config::CorpusConfig;
+use crate::config::{CorpusConfig, MIN_BATCHES};
 use crate::{Config, Error};
 use acclip_data::{Corpus, Masker, Masking, Sequences, Tokenizer};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct CorpusFacts {
     pub documents: usize,
     /// Size of the text, in bytes.
     pub bytes: usize,
+    /// Checksum of the text: a run is continued on the text that it began with.
+    pub crc32: u32,
     /// Number of tokens in the vocabulary.
     pub vocab_size: usize,
     /// Number of training sequences.
@@ -44,8 +46,7 @@ impl Dataset {
     /// and tokenises. `vocab`, where given, is the vocabulary of a run folder to be continued.
     ///
     /// # Errors
-    /// [`Error::Data`] says what is wrong with a file; [`Error::Config`] if the corpus does not fill
-    /// a batch.
+    /// [`Error::Data`] says what is wrong with a file.
     pub fn load(config: &Config, vocab: Option<&Path>) -> Result<Self, Error> {
         let CorpusConfig {
             path,
@@ -69,7 +70,7 @@ impl Dataset {
             Sequences::new(&tokens, config.model.seq_len, &specials)
         };
         let (train, valid) = (sequences(&train)?, sequences(&valid)?);
-        let dataset = Self {
+        Ok(Self {
             masker: Masker::new(Masking::default(), specials, tokenizer.vocab_size())?,
             facts: CorpusFacts {
                 source: path
@@ -77,6 +78,7 @@ impl Dataset {
                     .unwrap_or_else(|| "State of the Union addresses, 1790–2021 (embedded)".into()),
                 documents: corpus.documents().len(),
                 bytes: corpus.bytes(),
+                crc32: checksum(&corpus),
                 vocab_size: tokenizer.vocab_size(),
                 train_sequences: train.len(),
                 valid_sequences: valid.len(),
@@ -85,37 +87,55 @@ impl Dataset {
             tokenizer,
             train,
             valid,
-        };
-        for (key, size, sequences, part) in [
-            (
-                "train.batch_size",
-                config.train.batch_size,
-                &dataset.train,
-                "training",
-            ),
-            (
-                "train.batch_size",
-                config.train.batch_size,
-                &dataset.valid,
-                "held-out",
-            ),
-            (
-                "noise.batch_size",
-                2 * config.noise.batch_size,
-                &dataset.train,
-                "training",
-            ),
-        ] {
-            if sequences.len() < size {
-                let problem = format!(
-                    "needs {size} sequences, but the {part} text has {} of up to {} tokens; \
-                     make batches or model.seq_len smaller, or the corpus larger",
-                    sequences.len(),
-                    config.model.seq_len
-                );
-                return Err(Error::config(key, problem));
-            }
-        }
-        Ok(dataset)
+        })
     }
+
+    /// Whether there is text for a training run.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the training or the held-out text does not fill a batch.
+    pub fn check_training(&self, config: &Config) -> Result<(), Error> {
+        let size = config.train.batch_size;
+        enough("train.batch_size", size, &self.train, "training", config)?;
+        enough("train.batch_size", size, &self.valid, "held-out", config)
+    }
+
+    /// Whether there is text for a noise measurement.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the training text has fewer than [`MIN_BATCHES`] batches.
+    pub fn check_noise(&self, config: &Config) -> Result<(), Error> {
+        let size = config.noise.batch_size.saturating_mul(MIN_BATCHES);
+        enough("noise.batch_size", size, &self.train, "training", config)
+    }
+}
+
+/// Refuses a text with fewer than `needed` sequences.
+fn enough(
+    key: &str,
+    needed: usize,
+    sequences: &Sequences,
+    part: &str,
+    config: &Config,
+) -> Result<(), Error> {
+    if sequences.len() >= needed {
+        return Ok(());
+    }
+    let problem = format!(
+        "needs {needed} sequences, but the {part} text has {} of up to {} tokens; \
+         make batches or model.seq_len smaller, or the corpus larger",
+        sequences.len(),
+        config.model.seq_len
+    );
+    Err(Error::config(key, problem))
+}
+
+/// Checksum of every document's text, in order.
+fn checksum(corpus: &Corpus) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for document in corpus.documents() {
+        hasher.update(document.text.as_bytes());
+        hasher.update(&[0]);
+    }
+    hasher.finalize()
 }

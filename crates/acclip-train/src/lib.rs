@@ -30,6 +30,6 @@ pub use config::Config;
 pub use control::{Control, Progress, Silent, Task};
 pub use dataset::{CorpusFacts, Dataset};
 pub use error::Error;
-pub use probe::{Measurement, Weights, measure};
+pub use probe::{Measurement, measure};
 pub use run_folder::{Provenance, RunFolder};
-pub use trainer::{Outcome, RunResult, Timing, train};
+pub use trainer::{Outcome, RunResult, Timing, checkpointed_steps, train};

@@ -33,6 +33,8 @@ pub struct Provenance {
     pub started: String,
     /// The seed.
     pub seed: u64,
+    /// Checksum of the corpus.
+    pub corpus_crc32: u32,
 }
 
 /// A run folder that this process has locked.
@@ -54,15 +56,22 @@ impl RunFolder {
             problem,
         };
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        for entry in fs::read_dir(path).map_err(Error::io("read", path))? {
+            let name = entry.map_err(Error::io("read", path))?.file_name();
+            if name == "run.json" {
+                let problem =
+                    "holds a run already; continue it with --resume, or choose another --out";
+                return Err(refuse(problem.into()));
+            }
+            // What a run leaves that was killed before it began may be written over.
+            if !["lock", "config.toml", "config.toml.tmp", "run.json.tmp"]
+                .iter()
+                .any(|ours| name == *ours)
+            {
+                return Err(refuse("is not empty; choose another --out".into()));
+            }
+        }
         let lock = lock(path)?;
-        let mut entries = fs::read_dir(path).map_err(Error::io("read", path))?;
-        if path.join("run.json").exists() {
-            let problem = "holds a run already; continue it with --resume, or choose another --out";
-            return Err(refuse(problem.into()));
-        }
-        if entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")) {
-            return Err(refuse("is not empty; choose another --out".into()));
-        }
         let provenance = Provenance {
             format: FORMAT,
             ..provenance
@@ -107,17 +116,36 @@ impl RunFolder {
             )));
         }
         let config = path.join("config.toml");
-        let config = Config::resolve(
-            None,
-            Some((&config.to_string_lossy(), &read(&config)?)),
-            &[],
-        )?;
+        let config = Config::from_toml(&config.to_string_lossy(), &read(&config)?)?;
         let folder = Self {
             path: path.to_path_buf(),
             provenance,
             _lock: lock(path)?,
         };
         Ok((folder, config))
+    }
+
+    /// Whether this program, on this corpus, continues the run to the same bits; `warn` is told of
+    /// what may prevent it.
+    ///
+    /// # Errors
+    /// [`Error::RunFolder`] if the text is not the one the run began with.
+    pub fn check(&self, crc32: u32, commit: &str, warn: &dyn Fn(&str)) -> Result<(), Error> {
+        if crc32 != self.provenance.corpus_crc32 {
+            return Err(Error::RunFolder {
+                path: self.path.clone(),
+                problem:
+                    "the corpus has changed since the run began; restore it, or begin a new run"
+                        .into(),
+            });
+        }
+        if commit != self.provenance.commit {
+            warn(&format!(
+                "the run was begun by commit {}, and this program is of {commit}: results may differ",
+                self.provenance.commit
+            ));
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -145,7 +173,12 @@ impl RunFolder {
 /// Takes the folder's lock, which the system frees when the process ends, however it ends.
 fn lock(path: &Path) -> Result<File, Error> {
     let name = path.join("lock");
-    let file = File::create(&name).map_err(Error::io("create", &name))?;
+    let open = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&name);
+    let file = open.map_err(Error::io("create", &name))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::RunFolder {

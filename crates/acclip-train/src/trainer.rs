@@ -12,7 +12,8 @@
 //! ```
 
 use crate::adapter::{Batches, layout};
-use crate::checkpoint::{Array, Checkpoint};
+use crate::checkpoint::{self, Array, Checkpoint};
+use crate::config::TrainConfig;
 use crate::files::{read, write_atomic, write_json};
 use crate::{Config, Control, Dataset, Error};
 use acclip_data::{Order, Pass, Purpose, rng};
@@ -176,6 +177,7 @@ pub fn train(
                 ),
             });
     }
+    dataset.check_training(config)?;
     let outcome = Trainer::new(config, dataset, folder, control)?.run(control)?;
     if let Outcome::Done(done) = &outcome {
         write_json(&result, done)?;
@@ -190,27 +192,45 @@ pub(crate) fn initial(config: &Config, model: &Bert) -> Vec<f32> {
         .init(&mut rng::stream(config.seed, INIT, 0, 0))
 }
 
-/// The parameters of a checkpoint in a run's folder (the newest if no step is named), and its step.
+/// The steps of which the run in `folder` has checkpoints, oldest first.
+///
+/// # Errors
+/// [`Error::Io`] if its folder cannot be read.
+pub fn checkpointed_steps(folder: &Path) -> Result<Vec<u64>, Error> {
+    checkpoint::steps(&folder.join("checkpoints"))
+}
+
+/// The step and the parameters of a checkpoint in a run's folder, the newest if no step is named.
 pub(crate) fn checkpointed(
     folder: &Path,
     step: Option<u64>,
     model: &Bert,
     control: Control,
-) -> Result<Option<(u64, Vec<f32>)>, Error> {
+) -> Result<(u64, Vec<f32>), Error> {
     let checkpoints = folder.join("checkpoints");
     let warn = |text: &str| control.progress.warn(text);
     let found = match step {
-        Some(step) => Checkpoint::<Record>::at(&checkpoints, step)?,
+        Some(step) => Some(Checkpoint::<Record>::load(&checkpoints, step)?),
         None => Checkpoint::<Record>::newest(&checkpoints, &warn)?,
     };
-    let Some(mut found) = found else {
-        return Ok(None);
-    };
+    let mut found = found.ok_or_else(|| Error::RunFolder {
+        path: folder.to_path_buf(),
+        problem: "has no checkpoint to measure at; name the folder of an `acclip train` run".into(),
+    })?;
     let layout = layout(model.parameters())?;
-    Ok(Some((
-        found.meta.step,
-        take(&mut found, "params", &layout, &checkpoints)?,
-    )))
+    let step = found.meta.step;
+    Ok((step, take(&mut found, "params", &layout, &checkpoints)?))
+}
+
+/// The steps of the checkpoints that a finished run leaves, whatever happened on its way: the last
+/// two of those planned.
+pub(crate) fn kept_steps(train: &TrainConfig) -> Vec<u64> {
+    let mut steps = vec![train.steps];
+    let before = (train.steps - 1) / train.checkpoint_every * train.checkpoint_every;
+    if before > 0 {
+        steps.insert(0, before);
+    }
+    steps
 }
 
 impl<'a> Trainer<'a> {
@@ -275,21 +295,23 @@ impl<'a> Trainer<'a> {
                 self.save()?;
                 return Ok(Outcome::Interrupted);
             }
-            let line = self.step()?;
+            let mut line = self.step()?;
             write(&line, &mut log)?;
             let t = self.state.t;
+            let mut message = String::new();
+            let validates = t.is_multiple_of(train.eval_every) || t == train.steps;
+            if validates && !matches!(line, Metrics::Diverged { .. }) {
+                line = self.validate()?;
+                write(&line, &mut log)?;
+                if let Metrics::Validation { valid_loss, .. } = line {
+                    message = format!("validation loss {valid_loss:.3}");
+                }
+            }
             if let Metrics::Diverged { step, .. } = line {
                 diverged_at = Some(step);
                 break;
             }
-            if t.is_multiple_of(train.eval_every) || t == train.steps {
-                let line = self.validate()?;
-                write(&line, &mut log)?;
-                let (_, loss, _) = self.curve[self.curve.len() - 1];
-                task.update(t, &format!("validation loss {loss:.3}"));
-            } else {
-                task.update(t, "");
-            }
+            task.update(t, &message);
             if t.is_multiple_of(train.checkpoint_every) || t == train.steps {
                 log.flush().map_err(Error::io("write", &path))?;
                 self.save()?;
@@ -328,8 +350,7 @@ impl<'a> Trainer<'a> {
             .forward(&self.params, &batch.view(), Some(&mut dropout))?;
         let loss = forward.loss;
         self.timing.forward += clock.lap();
-        let limit = DIVERGED * (self.dataset.facts.vocab_size as f64).ln();
-        if loss.is_nan() || loss > limit {
+        if self.is_diverged(loss) {
             let diverged = format!("loss {loss}");
             return Ok(Metrics::Diverged { step: t, diverged });
         }
@@ -370,6 +391,12 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Whether a loss is beyond what a model that learns has.
+    fn is_diverged(&self, loss: f64) -> bool {
+        let uniform = (self.dataset.facts.vocab_size as f64).ln();
+        loss.is_nan() || loss > DIVERGED * uniform
+    }
+
     /// Loss and accuracy on the held-out text, the same batches and masks at every step and seed.
     fn validate(&mut self) -> Result<Metrics, Error> {
         let batches = Batches::new(self.dataset, self.config, &self.model, Purpose::VALID);
@@ -386,6 +413,10 @@ impl<'a> Trainer<'a> {
         }
         let (valid_loss, valid_accuracy) = (loss / masked as f64, correct as f64 / masked as f64);
         let step = self.state.t;
+        if self.is_diverged(valid_loss) {
+            let diverged = format!("validation loss {valid_loss}");
+            return Ok(Metrics::Diverged { step, diverged });
+        }
         self.curve.push((step, valid_loss, valid_accuracy));
         Ok(Metrics::Validation {
             step,
@@ -428,7 +459,9 @@ impl<'a> Trainer<'a> {
             curve: self.curve.clone(),
             timing: self.timing,
         };
-        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t)
+        let train = &self.config.train;
+        let planned = |t: u64| t.is_multiple_of(train.checkpoint_every) || t == train.steps;
+        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t, planned)
     }
 
     /// Takes over parameters, optimizer state and step from a checkpoint.
@@ -514,14 +547,14 @@ fn take(
 }
 
 /// Seconds since the last look.
-struct Clock(Instant);
+pub(crate) struct Clock(Instant);
 
 impl Clock {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Clock(Instant::now())
     }
 
-    fn lap(&mut self) -> f64 {
+    pub fn lap(&mut self) -> f64 {
         let now = Instant::now();
         let seconds = (now - self.0).as_secs_f64();
         self.0 = now;

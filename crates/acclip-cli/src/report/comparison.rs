@@ -245,7 +245,7 @@ fn noise_items(
     }
     items.push(Item::Grid {
         caption: "Noise norms at initialisation: with and without attention, on text and on Gaussian input. \
-                  Bars: measured. Dashed: as many norms of Gaussian or α-stable (α = 1.5, our choice) vectors, \
+                  Bars: measured. Dashed: norms of Gaussian or α-stable (α = 1.5, our choice) vectors, \
                   scaled to the same median, with as many coordinates as give the Gaussian ones the measured \
                   spread."
             .into(),
@@ -283,8 +283,8 @@ fn order_table(summary: &Summary) -> Table {
             d.map_or("–".into(), |d| {
                 format!("{:.4} [{:.4}, {:.4}]", d.mean, d.low, d.high)
             }),
-            d.map_or("–".into(), |d| p_value(d.p)),
-            pair.finding.clone(),
+            pair.p_adjusted.map_or("–".into(), p_value),
+            pair.finding.to_string(),
         ]
     });
     Table {

@@ -77,7 +77,7 @@ fn setting(config: &Config, corpus: &CorpusFacts, parameters: usize) -> Item {
             " without attention"
         },
         parameters,
-        m.dropout,
+        m.dropout.unwrap_or(0.1),
         m.input
     ))
 }

@@ -1,6 +1,6 @@
 //! Figures and tables of gradient noise.
 
-use super::{again, facts, number, setting};
+use super::{again, facts, number, setting, speed_text};
 use crate::commands::NoiseSummary;
 use acclip_data::{Purpose, rng};
 use acclip_noise::growth::variance_growth;
@@ -9,6 +9,7 @@ use acclip_noise::histogram::{Histogram, freedman_diaconis};
 use acclip_noise::reference::{squared_gaussians, squared_stable};
 use acclip_noise::{Diagnosis, Error, Verdict};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
+use acclip_train::compare::stats::median;
 use acclip_train::{Config, Measurement};
 
 /// Reference draws in the figures.
@@ -59,12 +60,6 @@ impl References {
     fn named(&self) -> [(&'static str, &Vec<f64>); 2] {
         [(GAUSSIAN, &self.gaussian), (STABLE, &self.stable)]
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Histogram of noise norms with both references drawn over it.
@@ -277,9 +272,10 @@ pub fn of_noise(
                     }),
                     Item::Text(format!(
                         "Weights of training step {}; ‖∇f‖ = {}. A finite sample cannot prove an \
-                         infinite variance; the verdict says what it is consistent with.",
+                         infinite variance; the verdict says what it is consistent with. {}.",
                         summary.step,
-                        number(summary.mean_grad_norm)
+                        number(summary.mean_grad_norm),
+                        speed_text(&summary.speed)
                     )),
                 ],
             },
@@ -295,10 +291,9 @@ pub fn of_noise(
 /// How the references were made.
 pub(super) fn reference_caption(references: &References) -> String {
     format!(
-        "Bars: measured. Dashed: norms of as many vectors of {} Gaussian or α-stable coordinates, \
-         scaled to the same median. The number of coordinates is the one at which the Gaussian \
-         reference has the measured spread; it and α = {STABLE_ALPHA} are our choice, the paper \
-         prints neither.",
+        "Bars: measured. Dashed: norms of vectors of {} Gaussian or α-stable coordinates, scaled to the \
+         same median. The number of coordinates is the one at which the Gaussian reference has the \
+         measured spread; it and α = {STABLE_ALPHA} are our choice, the paper prints neither.",
         references.coordinates
     )
 }

@@ -48,13 +48,14 @@ pub fn noise_text(summary: &NoiseSummary) -> String {
         alpha.to_string()
     });
     format!(
-        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}\nbatches: {}\nmean noise norm: {}\n‖∇f‖: {}\n",
+        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}\nbatches: {}\nmean noise norm: {}\n‖∇f‖: {}\n{}\n",
         d.verdict,
         d.reason,
         d.advice,
         d.evidence.n,
         number(d.evidence.mean),
-        number(summary.mean_grad_norm)
+        number(summary.mean_grad_norm),
+        speed_text(&summary.speed)
     )
 }
 

@@ -22,14 +22,14 @@ pub struct Paired {
 }
 
 impl Paired {
-    /// Tests a − b over pairs; `None` with fewer than two pairs.
+    /// Tests a − b over pairs; `None` with fewer than two pairs, or where a difference is not finite.
     ///
     /// The test assumes that the differences are near normal; with a handful of seeds it finds only
     /// differences that are large beside their spread, and says "no significant difference" otherwise.
     pub fn test(a: &[f64], b: &[f64]) -> Option<Self> {
         let d: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
         let n = d.len();
-        if n < 2 || a.len() != b.len() {
+        if n < 2 || a.len() != b.len() || d.iter().any(|d| !d.is_finite()) {
             return None;
         }
         let (mean, sd) = mean_sd(&d);
@@ -66,6 +66,13 @@ pub fn mean_sd(x: &[f64]) -> (f64, f64) {
     )
 }
 
+/// Median of at least one value; the upper one of an even number.
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// Holm's adjustment of p-values of several tests made together (Holm 1979), in their order.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
@@ -99,6 +106,7 @@ mod tests {
     #[test]
     fn degenerate_pairs() {
         assert!(Paired::test(&[1.0], &[2.0]).is_none());
+        assert!(Paired::test(&[1.0, f64::NAN], &[2.0, 1.0]).is_none());
         assert_eq!(Paired::test(&[1.0, 2.0], &[1.0, 2.0]).unwrap().p, 1.0);
         assert_eq!(Paired::test(&[2.0, 3.0], &[1.0, 2.0]).unwrap().p, 0.0);
     }

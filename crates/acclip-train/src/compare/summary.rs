@@ -1,6 +1,7 @@
-//! What a comparison found, as data (`summary.json`) and in words.
+//! What a comparison found, as data: `summary.json`.
 
 use super::stats::{Paired, SIGNIFICANCE};
+use crate::config::ModelConfig;
 use crate::{CorpusFacts, Provenance, RunResult, Timing};
 use acclip_noise::{Diagnosis, Verdict};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ pub struct Summary {
     pub verdict: Vec<String>,
     /// The text.
     pub corpus: CorpusFacts,
+    /// The model that was trained.
+    pub model: ModelConfig,
     /// Number of parameters of the model.
     pub parameters: usize,
     /// The tuning budget, the same for every optimizer.
@@ -67,7 +70,7 @@ pub struct NoiseCell {
 }
 
 impl NoiseCell {
-    /// The verdict in a few words.
+    /// The verdict in a few words: "the noise is …".
     pub fn in_words(&self) -> &'static str {
         match self.diagnosis.verdict {
             Verdict::Light => "light-tailed",
@@ -76,7 +79,7 @@ impl NoiseCell {
             Verdict::Undecided if self.diagnosis.heavier_than_gaussian => {
                 "heavier than Gaussian (how heavy is undecided)"
             }
-            Verdict::Undecided => "undecided",
+            Verdict::Undecided => "neither clearly light-tailed nor clearly heavy-tailed",
         }
     }
 }
@@ -141,9 +144,21 @@ impl Row {
             (Some(_), Some(p)) => format!("no significant difference (p = {})", p_value(p)),
         }
     }
+
+    /// What its clip rate is a share of.
+    pub fn clipped_unit(&self) -> &'static str {
+        match acclip_optim::Optimizer::new(&self.optimizer, &Default::default()) {
+            Ok(optimizer) if optimizer.hyper().max_norm.is_some() => "the steps",
+            _ => "the coordinates",
+        }
+    }
 }
 
-/// One step of the order SGD → GClip → CClip → ACClip.
+/// The order that the paper reports (Figure 3a), each better than the one before, the last at least as
+/// good. SGD stands here with the momentum that its rivals have.
+pub const PAPER_ORDER: [&str; 4] = ["sgd-momentum", "gclip", "cclip", "acclip-paper"];
+
+/// One step of [`PAPER_ORDER`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderPair {
     /// The one that the paper puts behind.
@@ -152,8 +167,35 @@ pub struct OrderPair {
     pub ahead: String,
     /// Loss of `behind` minus loss of `ahead`, paired by seed; positive agrees with the paper.
     pub difference: Option<Paired>,
-    /// `as in the paper`, `opposite`, `no significant difference` or `not comparable`.
-    pub finding: String,
+    /// The p-value of that, adjusted for the number of steps (Holm).
+    pub p_adjusted: Option<f64>,
+    /// What follows.
+    pub finding: Finding,
+}
+
+/// How a pair stands to the paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// Significantly in the paper's direction.
+    AsInThePaper,
+    /// Significantly in the other direction.
+    Opposite,
+    /// Neither.
+    NoSignificantDifference,
+    /// One of the two did not come to its end on every seed.
+    NotComparable,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Finding::AsInThePaper => "as in the paper",
+            Finding::Opposite => "opposite",
+            Finding::NoSignificantDifference => "no significant difference",
+            Finding::NotComparable => "not comparable",
+        })
+    }
 }
 
 /// A p-value for a reader.
@@ -161,164 +203,5 @@ pub fn p_value(p: f64) -> String {
     match p < 0.001 {
         true => "<0.001".to_string(),
         false => format!("{p:.3}"),
-    }
-}
-
-impl Summary {
-    /// The findings in words: the answer first, then its grounds.
-    pub(super) fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        words.extend(self.headline());
-        words.extend(self.noise_words());
-        words.extend(self.attention_words());
-        words.extend(self.winner_words());
-        words.extend(self.order_words());
-        words
-    }
-
-    /// The cell of the attention model on text at initialisation.
-    fn first_cell(&self) -> Option<&NoiseCell> {
-        let mut cells = self.noise.iter();
-        cells.find(|c| c.attention && c.input == "text" && c.step == 0)
-    }
-
-    fn headline(&self) -> Option<String> {
-        let noise = self.first_cell()?.in_words();
-        let winner = self
-            .optimizers
-            .first()
-            .filter(|row| row.loss_mean.is_some());
-        let Some(winner) = winner else {
-            return Some(format!(
-                "The gradient noise is {noise}; no optimizer could be tuned."
-            ));
-        };
-        let ties = self.ties();
-        let sure = match ties.len() {
-            0 => "significantly ahead of every other".to_string(),
-            _ => format!("not significantly ahead of {}", ties.join(", ")),
-        };
-        Some(format!(
-            "The gradient noise is {noise}. {} had the lowest validation loss, {sure}.",
-            winner.optimizer
-        ))
-    }
-
-    /// The optimizers that the winner is not significantly ahead of.
-    fn ties(&self) -> Vec<&str> {
-        let rivals = self.optimizers.iter().skip(1);
-        let tied = rivals.filter(|row| row.p_adjusted.is_some_and(|p| p >= SIGNIFICANCE));
-        tied.map(|row| row.optimizer.as_str()).collect()
-    }
-
-    fn noise_words(&self) -> Option<String> {
-        let d = &self.first_cell()?.diagnosis;
-        let later = self.noise.iter().filter(|cell| cell.step > 0);
-        let later: Vec<String> = later
-            .map(|cell| format!("after {} steps {}", cell.step, cell.in_words()))
-            .collect();
-        let later = match later.is_empty() {
-            true => String::new(),
-            false => format!(" In training: {}.", later.join(", ")),
-        };
-        Some(format!(
-            "Noise of the attention model on this text, at initialisation: {} {}{later}",
-            d.reason, d.advice
-        ))
-    }
-
-    fn attention_words(&self) -> Option<String> {
-        let t = self.attention?;
-        let finding = match () {
-            _ if t.low > 0.0 => "Attention is heavier-tailed than its attention-free twin",
-            _ if t.high < 0.0 => "Attention is lighter-tailed than its attention-free twin",
-            _ => "No significant difference in tails between attention and its attention-free twin",
-        };
-        Some(format!(
-            "{finding}: extreme-value index differs by {:+.2} (95 % interval {:+.2} to {:+.2}).",
-            t.difference, t.low, t.high
-        ))
-    }
-
-    fn winner_words(&self) -> Option<String> {
-        let Some((winner, loss)) = self
-            .optimizers
-            .first()
-            .and_then(|r| Some((r, r.loss_mean?)))
-        else {
-            return Some(
-                "Every optimizer diverged on every setting: try smaller learning rates.".into(),
-            );
-        };
-        let ties = self.ties();
-        let setting = match (winner.learning_rate, winner.threshold) {
-            (Some(rate), Some(threshold)) => {
-                format!("learning rate {rate}, threshold {threshold:.3e}")
-            }
-            (Some(rate), None) => format!("learning rate {rate}"),
-            (None, _) => String::new(),
-        };
-        let clips = match winner.clip_rate > 0.0 {
-            true => format!(
-                " It clips {:.1} % of {}.",
-                100.0 * winner.clip_rate,
-                clipped_unit(&winner.optimizer)
-            ),
-            false => String::new(),
-        };
-        let rivals = match ties.is_empty() {
-            true => "every other optimizer tried is significantly worse".to_string(),
-            false => format!("no significant difference from {}", ties.join(", ")),
-        };
-        let edge = match winner.at_edge {
-            true => {
-                " Its learning rate is at the edge of the grid: widen it before relying on this."
-            }
-            false => "",
-        };
-        Some(format!(
-            "Lowest validation loss after {} steps: {} ({setting}), {loss:.3} ± {:.3} over {} seeds; {rivals} \
-             (paired t-test, Holm-adjusted, level {SIGNIFICANCE}).{clips}{edge}",
-            self.budget.steps,
-            winner.optimizer,
-            winner.loss_sd.unwrap_or(0.0),
-            winner.losses.len(),
-        ))
-    }
-
-    fn order_words(&self) -> Option<String> {
-        if self.paper_order.is_empty() {
-            return None;
-        }
-        let pairs: Vec<String> = self
-            .paper_order
-            .iter()
-            .map(|pair| format!("{} → {}: {}", pair.behind, pair.ahead, pair.finding))
-            .collect();
-        let agree = self
-            .paper_order
-            .iter()
-            .filter(|pair| pair.finding == AS_IN_PAPER)
-            .count();
-        let whole = match agree == self.paper_order.len() {
-            true => "appears at this scale",
-            false if agree == 0 => "does not appear at this scale",
-            false => "appears only in part at this scale",
-        };
-        Some(format!(
-            "The paper's order (SGD, GClip, CClip, ACClip, each better than the one before) {whole}: {}.",
-            pairs.join("; ")
-        ))
-    }
-}
-
-/// The finding of a pair that agrees with the paper.
-pub(super) const AS_IN_PAPER: &str = "as in the paper";
-
-/// What an optimizer's clip rate is a share of.
-pub fn clipped_unit(optimizer: &str) -> &'static str {
-    match optimizer {
-        "gclip" | "adamw-clip" => "the steps",
-        _ => "the coordinates",
     }
 }

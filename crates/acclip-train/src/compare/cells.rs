@@ -1,0 +1,256 @@
+//! The noise cells of a comparison: which are measured, and how they compare.
+
+use super::remove;
+use super::stats::median;
+use super::summary::{NoiseCell, TailDifference};
+use super::trials::Trial;
+use crate::config::InputKind;
+use crate::files::{read, write_json};
+use crate::trainer::kept_steps;
+use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measure};
+use acclip_data::{Purpose, rng};
+use acclip_noise::diagnose;
+use acclip_noise::hill::default_k;
+use acclip_noise::moment_estimator::moment_estimator;
+use rand::RngExt;
+use std::fs;
+use std::path::Path;
+
+/// The stream of the bootstrap.
+const BOOTSTRAP: Purpose = Purpose::new("bootstrp");
+
+/// One noise measurement to be made.
+pub(super) struct Cell {
+    name: String,
+    title: String,
+    config: Config,
+}
+
+impl Cell {
+    fn new(config: &Config, attention: bool, input: InputKind) -> Self {
+        let mut config = config.clone();
+        config.model.attention = attention;
+        config.model.input = input;
+        let (model, short) = match attention {
+            true => ("Attention", "attention"),
+            false => ("Attention-free", "attention-free"),
+        };
+        let input = input_name(input);
+        Self {
+            name: format!("{short}-{input}-init"),
+            title: format!("{model}, {input}"),
+            config,
+        }
+    }
+
+    /// Measures, or reads what was measured before.
+    pub fn measure(
+        &self,
+        dataset: &Dataset,
+        root: &Path,
+        control: Control,
+    ) -> Result<Outcome<Measurement>, Error> {
+        let file = root.join(format!("noise/{}.json", self.name));
+        if file.exists() {
+            let text = read(&file)?;
+            return serde_json::from_str(&text)
+                .map(Outcome::Done)
+                .map_err(|error| Error::RunFolder {
+                    path: file,
+                    problem: format!("cannot be understood ({error}); delete it to measure again"),
+                });
+        }
+        let state = root.join(format!("noise/{}", self.name));
+        let task = format!("noise {}", self.name);
+        let outcome = measure(&self.config, dataset, &task, &state, control)?;
+        if let Outcome::Done(measurement) = &outcome {
+            fs::create_dir_all(root.join("noise")).map_err(Error::io("create", &state))?;
+            write_json(&file, measurement)?;
+            remove(&state)?;
+        }
+        Ok(outcome)
+    }
+
+    /// What the measurement allows to be said.
+    pub fn judge(&self, measurement: &Measurement) -> Result<NoiseCell, Error> {
+        Ok(NoiseCell {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            attention: self.config.model.attention,
+            input: input_name(self.config.model.input).to_string(),
+            step: measurement.step,
+            median_grad_norm: median(&measurement.grad_norms),
+            mean_grad_norm: measurement.mean_grad_norm,
+            diagnosis: diagnose(&measurement.noise_norms)?,
+        })
+    }
+}
+
+/// The paper's 2 × 2 (Figure 4), at initialisation.
+pub(super) fn initial(config: &Config) -> Vec<Cell> {
+    [true, false]
+        .into_iter()
+        .flat_map(|attention| {
+            [InputKind::Text, InputKind::Gaussian].map(|input| Cell::new(config, attention, input))
+        })
+        .collect()
+}
+
+/// The configured model at the checkpoints that a final run leaves.
+pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Vec<Cell> {
+    let path = root.join(&run.name);
+    let cell = |step: u64| {
+        let mut cell = Cell::new(config, config.model.attention, config.model.input);
+        cell.name = cell.name.replace("-init", &format!("-step-{step}"));
+        let optimizer = &run.config.optimizer.name;
+        cell.title = format!("{}, after {step} steps of {optimizer}", cell.title);
+        cell.config.noise.weights = Some(path.to_string_lossy().into_owned());
+        cell.config.noise.weights_step = Some(step);
+        cell
+    };
+    kept_steps(&config.train).into_iter().map(cell).collect()
+}
+
+/// What thresholds are measured in: the gradient at initialisation, as the training has it (its
+/// batch size, its dropout).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    /// Median of ‖g‖.
+    pub norm: f64,
+    /// The same over √d: the size of a coordinate if all were equal.
+    pub coordinate: f64,
+}
+
+impl Scale {
+    /// Batches it is measured on.
+    const BATCHES: usize = 50;
+
+    /// Measures, or reads what was measured before.
+    pub fn measure(
+        config: &Config,
+        dataset: &Dataset,
+        root: &Path,
+        control: Control,
+    ) -> Result<Outcome<Self>, Error> {
+        let mut cell = Cell::new(config, config.model.attention, config.model.input);
+        cell.name = "threshold-scale".into();
+        cell.config.noise.batch_size = config.train.batch_size;
+        cell.config.noise.batches = Self::BATCHES;
+        cell.config.noise.dropout = true;
+        Ok(match cell.measure(dataset, root, control)? {
+            Outcome::Done(measurement) => Outcome::Done(Self::of(&measurement)),
+            Outcome::Interrupted => Outcome::Interrupted,
+        })
+    }
+
+    fn of(measurement: &Measurement) -> Self {
+        let norm = median(&measurement.grad_norms);
+        Self {
+            norm,
+            coordinate: norm / (measurement.dimension as f64).sqrt(),
+        }
+    }
+}
+
+/// Resamples for [`tail_difference`].
+const RESAMPLES: usize = 1000;
+
+/// ξ of attention minus ξ of the twin on text at initialisation, with a percentile bootstrap interval.
+///
+/// Both saw the same batches with the same masks, so the batches are resampled in pairs.
+pub(super) fn tail_difference(
+    seed: u64,
+    cells: &[Cell],
+    measured: &[Measurement],
+) -> Option<TailDifference> {
+    let norms = |attention: bool| {
+        let mut both = cells.iter().zip(measured);
+        let (_, found) = both.find(|(cell, _)| {
+            let model = &cell.config.model;
+            model.attention == attention && model.input == InputKind::Text
+        })?;
+        Some(&found.noise_norms)
+    };
+    let (with, without) = (norms(true)?, norms(false)?);
+    let n = with.len().min(without.len());
+    let k = default_k(n);
+    let difference = |indices: &[usize]| {
+        let xi = |norms: &[f64]| {
+            let sample: Vec<f64> = indices.iter().map(|&i| norms[i]).collect();
+            Some(moment_estimator(&sample, k).ok()?.xi.estimate)
+        };
+        Some(xi(with)? - xi(without)?)
+    };
+    let estimate = difference(&(0..n).collect::<Vec<_>>())?;
+    let mut resampled: Vec<f64> = (0..RESAMPLES as u64)
+        .filter_map(|i| {
+            let mut generator = rng::stream(seed, BOOTSTRAP, 0, i);
+            let indices: Vec<usize> = (0..n).map(|_| generator.random_range(0..n)).collect();
+            difference(&indices)
+        })
+        .collect();
+    if resampled.len() < RESAMPLES / 2 {
+        return None; // too many ties to say anything
+    }
+    resampled.sort_by(f64::total_cmp);
+    let at = |share: f64| resampled[((resampled.len() - 1) as f64 * share).round() as usize];
+    Some(TailDifference {
+        difference: estimate,
+        low: at(0.025),
+        high: at(0.975),
+    })
+}
+
+fn input_name(input: InputKind) -> &'static str {
+    match input {
+        InputKind::Text => "text",
+        InputKind::Gaussian => "gaussian",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measurement(norms: impl Iterator<Item = f64>) -> Measurement {
+        let norms: Vec<f64> = norms.collect();
+        Measurement {
+            dimension: 100,
+            grad_norms: norms.clone(),
+            noise_norms: norms,
+            ..Measurement::default()
+        }
+    }
+
+    /// Quantiles of a Pareto law with tail index `alpha`, in a scrambled order.
+    fn pareto(alpha: f64) -> Measurement {
+        let place = |i: u64| (i * 387 % 1000) as f64 + 0.5;
+        measurement((0..1000).map(move |i| (1.0 - place(i) / 1000.0).powf(-1.0 / alpha)))
+    }
+
+    fn cells() -> Vec<Cell> {
+        initial(&Config::resolve(Some("smoke"), None, &[]).unwrap())
+    }
+
+    #[test]
+    fn thresholds_are_measured_in_norms_and_in_coordinates() {
+        let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()));
+        assert_eq!((scale.norm, scale.coordinate), (5.0, 0.5));
+    }
+
+    #[test]
+    fn the_heavier_tail_is_found_and_equal_tails_are_not_told_apart() {
+        let light = pareto(20.0);
+        // In the order of `initial`: attention on text, on Gaussian; the twin on text, on Gaussian.
+        let heavier = [pareto(1.5), light.clone(), pareto(6.0), light.clone()];
+        let found = tail_difference(1, &cells(), &heavier).unwrap();
+        assert!(
+            (found.difference - (1.0 / 1.5 - 1.0 / 6.0)).abs() < 0.1,
+            "{found:?}"
+        );
+        assert!(0.0 < found.low && found.low < found.difference && found.difference < found.high);
+        let equal = [pareto(3.0), pareto(1.1), pareto(3.0), light];
+        let found = tail_difference(1, &cells(), &equal).unwrap();
+        assert_eq!((found.low, found.difference, found.high), (0.0, 0.0, 0.0)); // paired
+    }
+}
