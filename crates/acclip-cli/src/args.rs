@@ -5,15 +5,18 @@ use std::path::PathBuf;
 
 /// Is my gradient noise heavy-tailed, and which optimizer and clipping threshold should I use?
 ///
-/// After "Why are Adaptive Methods Good for Attention Models?" (Zhang et al., NeurIPS 2020).
-/// Results go to stdout, progress and warnings to stderr. Exit status: 0 done; 2 wrong usage or
+/// The gradient of a minibatch is the true gradient plus noise. If now and then that noise is very
+/// large (a heavy tail), plain SGD suffers, and clipping the gradient or an adaptive optimizer helps:
+/// "Why are Adaptive Methods Good for Attention Models?" (Zhang et al., NeurIPS 2020).
+///
+/// Start with `acclip compare`: some minutes on two cores, then open report.html. Results go to stdout, progress and warnings to stderr. Exit status: 0 done; 2 wrong usage or
 /// input, or a file that cannot be read or written; 130 stopped by Ctrl-C, resumable.
 #[derive(Parser)]
 #[command(name = "acclip", version, max_term_width = 100)]
 pub struct Cli {
     /// Threads for computation; 0 is one for every core. Results do not depend on it.
-    #[arg(long, global = true, default_value_t = 0)]
-    pub threads: usize,
+    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub threads: u16,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -23,9 +26,19 @@ pub enum Command {
     /// Compare optimizers under one tuning budget, and measure the noise they meet.
     ///
     /// Measures the gradient noise of BERT and of its attention-free twin, on text and on Gaussian
-    /// input; tries every optimizer on as many settings; runs each one's best on fresh seeds; tests
-    /// the differences; and writes a run folder with a self-contained report.html.
-    #[command(after_help = "Examples:
+    /// input; tries the same number of settings for every optimizer; runs each one's best on fresh
+    /// seeds; tests the differences; and writes a run folder with a self-contained report.html.
+    #[command(after_help = "Optimizers:
+  sgd, sgd-momentum   gradient descent, without and with momentum
+  gclip               clips the gradient's norm, then momentum
+  cclip               clips each coordinate of the gradient, then momentum
+  acclip-paper        clips each coordinate of the momentum at a running threshold: Algorithm 1
+  acclip              the same, divided by the coordinate's root mean square, as Adam does
+  adamw, adamw-clip   AdamW, without and with clipping of the gradient's norm
+
+Model sizes (model.size): nano, tiny, mini, small, medium, base6, base, large
+
+Examples:
   acclip compare                                  quick, on the embedded corpus
   acclip compare --corpus novel.txt --seed 7
   acclip compare --preset standard --set train.steps=5000
@@ -67,7 +80,7 @@ pub struct Common {
     #[arg(long, value_name = "FILE")]
     pub vocab: Option<String>,
     /// Seed of everything random.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..9_000_000_000_000_000))]
     pub seed: Option<u64>,
     /// Set one configuration key; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -88,7 +101,7 @@ pub struct Common {
 
 #[derive(Args)]
 pub struct Compare {
-    /// Configuration over the preset.
+    /// TOML file whose keys override the preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     /// Runs at the same time; 0 is one for every core. Results do not depend on it.
@@ -100,7 +113,7 @@ pub struct Compare {
 
 #[derive(Args)]
 pub struct Noise {
-    /// Configuration over the preset.
+    /// TOML file whose keys override the preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     /// Measure at the newest checkpoint of this run of `acclip train`, with its configuration.
@@ -112,7 +125,7 @@ pub struct Noise {
 
 #[derive(Args)]
 pub struct Train {
-    /// Configuration over the preset.
+    /// TOML file whose keys override the preset.
     #[arg(value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     #[command(flatten)]

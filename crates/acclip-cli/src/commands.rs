@@ -3,7 +3,7 @@
 use crate::args::{Command, Common, Compare, Noise, Train};
 use crate::report;
 use acclip_noise::{Diagnosis, diagnose};
-use acclip_train::compare::compare;
+use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
 use acclip_train::{
     Config, Control, CorpusFacts, Dataset, Error, Measurement, Outcome, Provenance, RunFolder,
@@ -74,7 +74,8 @@ impl Run {
         let path = common.out.clone();
         let path = path.unwrap_or_else(|| default_folder(command, &now));
         let provenance = Provenance {
-            format: 0, // the folder's own business
+            format: 0,
+            config_crc32: 0,
             command: command.to_string(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             commit: env!("ACCLIP_COMMIT").to_string(),
@@ -156,12 +157,15 @@ impl Run {
 fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
     let jobs = args.jobs.map(|jobs| format!("compare.jobs={jobs}"));
     let extra = jobs.into_iter().collect();
-    let check = |dataset: &Dataset, config: &Config| {
-        dataset.check_training(config)?;
-        dataset.check_noise(config)
-    };
     let file = args.config.as_deref();
-    let prepared = Run::prepare("compare", file, extra, &args.common, control, check)?;
+    let prepared = Run::prepare(
+        "compare",
+        file,
+        extra,
+        &args.common,
+        control,
+        compare::check,
+    )?;
     let Some(run) = prepared else {
         return Ok(true);
     };
@@ -222,14 +226,17 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
         }
         extra.push(format!("noise.weights={}", quoted(&run.to_string_lossy())));
         let steps = checkpointed_steps(run)?;
-        extra.extend(
-            steps
-                .last()
-                .map(|step| format!("noise.weights_step={step}")),
-        );
+        let newest = steps.last().ok_or_else(|| Error::RunFolder {
+            path: run.clone(),
+            problem: "has no checkpoints; name the folder of an `acclip train` run".into(),
+        })?;
+        extra.push(format!("noise.weights_step={newest}"));
     }
     let file = trained.map(|run| run.join("config.toml")).or(args.config);
-    let check = Dataset::check_noise;
+    let check = |dataset: &Dataset, config: &Config| {
+        dataset.check_noise(config)?;
+        dataset.check_memory(config, 1)
+    };
     let prepared = Run::prepare(
         "noise",
         file.as_deref(),
@@ -244,7 +251,7 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     let done = run.folder.path().join("noise.json");
     let state = run.folder.path().join("checkpoints");
     let measurement = match done.exists() {
-        true => read_measurement(&done)?,
+        true => Measurement::read(&done)?,
         false => match measure(&run.config, &run.dataset, "noise", &state, control)? {
             Outcome::Done(measurement) => measurement,
             Outcome::Interrupted => return Ok(run.interrupted()),
@@ -275,7 +282,10 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
 
 fn run_train(args: Train, control: Control) -> Result<bool, Error> {
     let file = args.config.as_deref();
-    let check = Dataset::check_training;
+    let check = |dataset: &Dataset, config: &Config| {
+        dataset.check_training(config)?;
+        dataset.check_memory(config, 1)
+    };
     let prepared = Run::prepare("train", file, Vec::new(), &args.common, control, check)?;
     let Some(run) = prepared else {
         return Ok(true);
@@ -357,12 +367,4 @@ fn print_json(value: &impl Serialize) -> Result<(), Error> {
 /// A line on stderr, which may have gone away.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Reads a measurement that a comparison left in its folder.
-pub fn read_measurement(path: &Path) -> Result<Measurement, Error> {
-    serde_json::from_str(&read(path)?).map_err(|error| Error::RunFolder {
-        path: path.to_path_buf(),
-        problem: format!("cannot be understood: {error}"),
-    })
 }

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     if let Err(error) = handler {
         commands::note(&format!("warning: Ctrl-C will not save: {error}"));
     }
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(cli.threads);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(usize::from(cli.threads));
     if let Err(error) = threads.build_global() {
         commands::note(&format!(
             "error: cannot start {} threads: {error}",

@@ -18,7 +18,7 @@ struct Bars(MultiProgress);
 
 impl Progress for Bars {
     fn begin(&self, name: &str, total: u64) -> Box<dyn Task + Send> {
-        let style = "{prefix:44!} {bar:24} {pos}/{len}  {elapsed} of {duration}, {eta} left  {msg}";
+        let style = "{prefix:30!} {bar:10} {pos}/{len}, {eta} left  {wide_msg}";
         let bar = ProgressBar::new(total)
             .with_style(ProgressStyle::with_template(style).expect("a valid template"))
             .with_prefix(name.to_string());

@@ -255,6 +255,23 @@ fn training_and_noise_from_a_file() {
     assert!(place.read("noise/report.html").contains("Hill plot"));
 }
 
+/// A reader that goes away does not end the run.
+#[cfg(unix)]
+#[test]
+fn closed_pipes_are_no_panic() {
+    let place = Place::new();
+    let line = "train --preset smoke --corpus text.txt --json --out run";
+    let mut child = place
+        .command(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(place.0.path().join("run/summary.json").exists());
+}
+
 /// Each wrong input ends with status 2 and one line that says what is wrong and what to do.
 #[test]
 fn wrong_input_is_answered_clearly() {
@@ -269,7 +286,7 @@ fn wrong_input_is_answered_clearly() {
     write("broken.toml", b"[train\nsteps = 3\n");
     write("file", b"x");
     let smoke = "train --preset smoke";
-    let cases: [(String, &[&str]); 17] = [
+    let cases: [(String, &[&str]); 19] = [
         (format!("{smoke} --corpus none.txt"), &["none.txt"]),
         (format!("{smoke} --corpus empty.txt"), &["empty.txt"]),
         (
@@ -293,7 +310,12 @@ fn wrong_input_is_answered_clearly() {
             format!("{smoke} --set train.steps=-1"),
             &["train.steps", "u64"],
         ),
-        (format!("{smoke} --set train=5"), &["configuration: train"]),
+        (format!("{smoke} --set train=5"), &["train: is a table"]),
+        (
+            format!("{smoke} --corpus text.txt --set model.hidden=100000"),
+            &["GB"],
+        ),
+        ("noise --weights .".into(), &["has no checkpoints"]),
         ("train --preset quik".into(), &["did you mean 'quick'?"]),
         ("train broken.toml".into(), &["broken.toml", "line 1"]),
         ("train none.toml".into(), &["none.toml"]),
@@ -327,8 +349,9 @@ fn wrong_input_is_answered_clearly() {
     }
     let leftover = fs::read_dir(place.0.path()).unwrap();
     let names: Vec<_> = leftover.map(|entry| entry.unwrap().file_name()).collect();
+    let left = |name: &str| names.iter().any(|found| found == name);
     assert!(
-        !names.iter().any(|name| name == "runs"),
+        !left("runs") && !left("lock"),
         "a refused run leaves nothing: {names:?}"
     );
 }
@@ -357,4 +380,21 @@ fn a_folder_is_used_by_one_run_and_one_command() {
         .replace("\"format\": 1", "\"format\": 99");
     fs::write(place.0.path().join("run/run.json"), newer).unwrap();
     refused("train --resume run", "format 99");
+    let older = place.read("run/run.json").replace("99", "1");
+    fs::write(place.0.path().join("run/run.json"), older).unwrap();
+    place.good("train --resume run");
+    let config = place.read("run/config.toml");
+    fs::write(
+        place.0.path().join("run/config.toml"),
+        config.replace("warmup = 2", "warmup = 1"),
+    )
+    .unwrap();
+    refused("train --resume run", "config.toml was edited");
+    fs::write(place.0.path().join("run/config.toml"), config).unwrap();
+    fs::write(
+        place.0.path().join("text.txt"),
+        place.read("text.txt") + "more",
+    )
+    .unwrap();
+    refused("train --resume run", "the corpus has changed");
 }

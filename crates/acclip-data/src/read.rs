@@ -26,8 +26,13 @@ impl Corpus {
     /// byte; [`Error::Empty`].
     pub fn read(path: impl AsRef<Path>) -> Result<Corpus, Error> {
         let path = path.as_ref();
-        let documents = if metadata(path)?.is_dir() {
+        let kind = metadata(path)?;
+        let documents = if kind.is_dir() {
             read_folder(path)?
+        } else if !kind.is_file() {
+            // A pipe would wait for its writer, and could not be read again to resume.
+            let source = std::io::Error::other("neither a file nor a folder");
+            return Err(io_error(path, "read", source));
         } else {
             let name = path
                 .file_name()

@@ -116,8 +116,10 @@ impl BertConfig {
             ("max_len", self.max_len),
             ("segments", self.segments),
         ] {
-            if value == 0 || value > 1 << 24 {
-                return config(field, value.to_string(), "must be from 1 to 16777216");
+            let most = if field == "layers" { 1000 } else { 1 << 20 };
+            if !(1..=most).contains(&value) {
+                let problem = format!("must be from 1 to {most}");
+                return config(field, value.to_string(), &problem);
             }
         }
         if !self.hidden.is_multiple_of(self.heads) {

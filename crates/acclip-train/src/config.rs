@@ -323,11 +323,9 @@ impl Config {
             _ => Ok(()),
         };
         positive("train.steps", self.train.steps)?;
-        positive("train.batch_size", self.train.batch_size as u64)?;
         positive("train.eval_every", self.train.eval_every)?;
         positive("train.eval_batches", self.train.eval_batches as u64)?;
         positive("train.checkpoint_every", self.train.checkpoint_every)?;
-        positive("noise.batch_size", self.noise.batch_size as u64)?;
         if (1..MIN_BATCHES).contains(&self.noise.batches) {
             let problem = format!("must be at least {MIN_BATCHES}, or 0 for the whole corpus");
             return Err(Error::config("noise.batches", problem));
@@ -342,9 +340,17 @@ impl Config {
                 format!("must be at most {MOST_SEED}"),
             ));
         }
-        if self.model.seq_len < 8 {
-            return Err(Error::config("model.seq_len", "must be at least 8"));
-        }
+        let between = |key: &str, value: usize, low: usize, high: usize| match value {
+            value if (low..=high).contains(&value) => Ok(()),
+            value => Err(Error::config(
+                key,
+                format!("{value} is not from {low} to {high}"),
+            )),
+        };
+        between("model.seq_len", self.model.seq_len, 8, 1 << 16)?;
+        between("corpus.vocab_size", self.corpus.vocab_size, 6, 1 << 20)?;
+        between("train.batch_size", self.train.batch_size, 1, 1 << 20)?;
+        between("noise.batch_size", self.noise.batch_size, 1, 1 << 20)?;
         self.bert(1000)?; // any vocabulary: the other sizes are checked here
         self.optimizer()?;
         learning_rate("optimizer.learning_rate", self.optimizer.learning_rate)?;
@@ -433,6 +439,9 @@ fn parse_setting(setting: &str) -> Result<Table, Error> {
             "a setting is key=value, such as train.steps=500",
         ));
     };
+    if value.contains(['\n', '\r']) {
+        return Err(Error::config(key, "one setting is one line"));
+    }
     let value = format!("x = {value}")
         .parse::<Table>()
         .ok()
@@ -464,7 +473,7 @@ fn keys(table: &Table, prefix: &str, found: &mut Vec<String>) {
     for (key, value) in table {
         let key = format!("{prefix}{key}");
         match value {
-            Value::Table(below) => keys(below, &format!("{key}."), found),
+            Value::Table(below) if !below.is_empty() => keys(below, &format!("{key}."), found),
             _ => found.push(key),
         }
     }
@@ -480,17 +489,33 @@ fn check_keys(table: &Table) -> Result<(), Error> {
         &mut known,
     );
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    match given.iter().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(Error::config(key.clone(), unknown("key", key, &known))),
-        None => Ok(()),
-    }
+    let Some(key) = given.iter().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let table = format!("{key}.");
+    let below: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|k| k.starts_with(&table))
+        .collect();
+    let problem = match below.is_empty() {
+        true => unknown("key", key, &known),
+        false => format!("is a table; set one of {}", below.join(", ")),
+    };
+    Err(Error::config(key.clone(), problem))
 }
 
 /// "unknown …; did you mean …?", with the nearest known name, or all of them if none is near.
 fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    // `steps` is near `train.steps`: the last part alone counts as well.
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
+    let likeness = |candidate: &str| {
+        let part = strsim::jaro_winkler(&last(name), &last(candidate));
+        strsim::jaro_winkler(name, candidate).max(0.99 * part)
+    };
     let nearest = known
         .iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((near, candidate)) if near > 0.75 => {
@@ -633,6 +658,12 @@ mod tests {
         assert!(problem(&["compare.grid.sgd.threshold=[1.0]"]).contains("has no threshold"));
         assert!(problem(&["compare.grid.adamw.learning_rate=[1e-3]"]).contains("as many of each"));
         assert!(problem(&["train.steps"]).contains("key=value"));
+        assert!(problem(&["train.steps=5\nseed=9"]).contains("one line"));
+        assert!(problem(&["steps=5"]).contains("did you mean 'train.steps'?"));
+        assert!(problem(&["train=5"]).contains("is a table; set one of train."));
+        assert!(problem(&["bogus={}"]).contains("unknown key 'bogus'"));
+        assert!(problem(&["model.seq_len=100000"]).contains("model.seq_len"));
+        assert!(problem(&["model.hidden=100000000"]).contains("hidden"));
         let error = Config::resolve(None, Some(("my.toml", "[train")), &[]).unwrap_err();
         assert!(error.to_string().contains("my.toml"));
     }

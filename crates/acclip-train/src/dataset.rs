@@ -1,7 +1,7 @@
 //! The corpus as the trainer sees it: masked batches of training and of held-out text.
 
 use crate::config::{CorpusConfig, MIN_BATCHES};
-use crate::{Config, Error};
+use crate::{Config, Error, memory};
 use acclip_data::{Corpus, Masker, Masking, Sequences, Tokenizer};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -98,6 +98,14 @@ impl Dataset {
         let size = config.train.batch_size;
         enough("train.batch_size", size, &self.train, "training", config)?;
         enough("train.batch_size", size, &self.valid, "held-out", config)
+    }
+
+    /// Whether `jobs` runs of the configured model fit in memory at a time.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is needed and what there is.
+    pub fn check_memory(&self, config: &Config, jobs: usize) -> Result<(), Error> {
+        memory::check(config, self.tokenizer.vocab_size(), jobs)
     }
 
     /// Whether there is text for a noise measurement.

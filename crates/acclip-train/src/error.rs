@@ -14,7 +14,7 @@ pub enum Error {
         problem: String,
     },
     /// The operating system refused to read or write a file.
-    #[error("cannot {action} {}: {source}{}", .path.display(), advice(.source))]
+    #[error("cannot {action} {}: {source}{}", .path.display(), advice(.action, .source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -73,12 +73,14 @@ impl Error {
 }
 
 /// What to do about an error of the operating system, where we know it.
-fn advice(source: &std::io::Error) -> &'static str {
+fn advice(action: &str, source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::StorageFull => {
             "; free some space and continue with --resume: what was written before is intact"
         }
-        std::io::ErrorKind::PermissionDenied => "; choose another folder with --out",
+        std::io::ErrorKind::PermissionDenied if action != "read" => {
+            "; choose another folder with --out"
+        }
         _ => "",
     }
 }

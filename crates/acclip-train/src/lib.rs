@@ -9,6 +9,7 @@
 //! | `probe` | one noise measurement |
 //! | `compare` | optimizers × settings × seeds, the tests, the verdicts |
 //! | `checkpoint`, `run_folder`, `files` | what is on disk, atomically |
+//! | `memory` | refuses what does not fit |
 //! | `control` | progress and interruption |
 //!
 //! Nothing here draws figures or prints: see `acclip-report` and the program `acclip`.
@@ -21,6 +22,7 @@ mod control;
 mod dataset;
 mod error;
 mod files;
+mod memory;
 mod probe;
 mod run_folder;
 mod trainer;

@@ -11,6 +11,8 @@
 
 use crate::adapter::Batches;
 use crate::checkpoint::{Array, Checkpoint};
+use crate::config::MIN_BATCHES;
+use crate::files::read;
 use crate::trainer::{Clock, checkpointed, initial};
 use crate::{Config, Control, Dataset, Error, Outcome, Timing};
 use acclip_data::{Pass, Purpose, rng};
@@ -39,6 +41,28 @@ pub struct Measurement {
     pub noise_norms: Vec<f64>,
     /// Seconds by part, and tokens, over both passes.
     pub timing: Timing,
+}
+
+impl Measurement {
+    /// Reads a measurement that was written as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::RunFolder`] if the file is not what this program wrote.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let refuse = |problem: String| Error::RunFolder {
+            path: path.to_path_buf(),
+            problem: format!("{problem}; delete it to measure again"),
+        };
+        let found: Self = serde_json::from_str(&read(path)?)
+            .map_err(|error| refuse(format!("cannot be understood ({error})")))?;
+        match found.noise_norms.len() {
+            n if n >= MIN_BATCHES && n == found.grad_norms.len() => Ok(found),
+            n => Err(refuse(format!(
+                "has {} and {n} norms",
+                found.grad_norms.len()
+            ))),
+        }
+    }
 }
 
 /// The state between two batches.

@@ -15,12 +15,18 @@ use std::path::{Path, PathBuf};
 /// Grows when the files of a run folder change in a way that older programs cannot read.
 const FORMAT: u32 = 1;
 
+/// The files that stand in a folder before `run.json` does.
+const BEGINNING: [&str; 4] = ["lock", "config.toml", "config.toml.tmp", "run.json.tmp"];
+
 /// Where a run comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Version of the files in the folder.
+    /// Version of the files in the folder; whoever makes a folder leaves it 0.
     #[serde(default)]
     pub format: u32,
+    /// Checksum of config.toml; whoever makes a folder leaves it 0.
+    #[serde(default)]
+    pub config_crc32: u32,
     /// What made it: `compare`, `noise` or `train`.
     pub command: String,
     /// Version of the program.
@@ -56,27 +62,25 @@ impl RunFolder {
             problem,
         };
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        if path.join("run.json").exists() {
+            let problem = "holds a run already; continue it with --resume, or choose another --out";
+            return Err(refuse(problem.into()));
+        }
         for entry in fs::read_dir(path).map_err(Error::io("read", path))? {
             let name = entry.map_err(Error::io("read", path))?.file_name();
-            if name == "run.json" {
-                let problem =
-                    "holds a run already; continue it with --resume, or choose another --out";
-                return Err(refuse(problem.into()));
-            }
             // What a run leaves that was killed before it began may be written over.
-            if !["lock", "config.toml", "config.toml.tmp", "run.json.tmp"]
-                .iter()
-                .any(|ours| name == *ours)
-            {
+            if !BEGINNING.iter().any(|ours| name == *ours) {
                 return Err(refuse("is not empty; choose another --out".into()));
             }
         }
         let lock = lock(path)?;
+        let text = config.to_toml();
         let provenance = Provenance {
             format: FORMAT,
+            config_crc32: crc32fast::hash(text.as_bytes()),
             ..provenance
         };
-        write_atomic(&path.join("config.toml"), config.to_toml().as_bytes())?;
+        write_atomic(&path.join("config.toml"), text.as_bytes())?;
         write_json(&path.join("run.json"), &provenance)?;
         Ok(Self {
             path: path.to_path_buf(),
@@ -89,8 +93,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::RunFolder`] if it is not a run folder, is of another command or another format, or
-    /// another process works in it; [`Error::Config`] if its configuration was edited into something
-    /// that is none.
+    /// another process works in it, or its configuration was edited.
     pub fn open(path: &Path, command: &str) -> Result<(Self, Config), Error> {
         let refuse = |problem: String| Error::RunFolder {
             path: path.to_path_buf(),
@@ -116,7 +119,13 @@ impl RunFolder {
             )));
         }
         let config = path.join("config.toml");
-        let config = Config::from_toml(&config.to_string_lossy(), &read(&config)?)?;
+        let text = read(&config)?;
+        if crc32fast::hash(text.as_bytes()) != provenance.config_crc32 {
+            let problem = "config.toml was edited since the run began, and results that are there \
+                           belong to the old one; restore it, or begin a new run with --config";
+            return Err(refuse(problem.into()));
+        }
+        let config = Config::from_toml(&config.to_string_lossy(), &text)?;
         let folder = Self {
             path: path.to_path_buf(),
             provenance,

@@ -5,7 +5,6 @@ use super::noise::{
 };
 use super::training::curve_table;
 use super::{again, facts, number, setting, speed_text, spread};
-use crate::commands::read_measurement;
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
 use acclip_train::compare::stats::mean_sd;
 use acclip_train::compare::summary::{Row, Summary, p_value};
@@ -18,7 +17,7 @@ pub fn measurements(folder: &Path, summary: &Summary) -> Result<Vec<Measurement>
     summary
         .noise
         .iter()
-        .map(|cell| read_measurement(&file(&cell.name)))
+        .map(|cell| Measurement::read(&file(&cell.name)))
         .collect()
 }
 

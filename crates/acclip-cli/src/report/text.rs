@@ -7,8 +7,8 @@ use acclip_report::Table;
 use acclip_train::RunResult;
 use acclip_train::compare::summary::Summary;
 
-/// A table in columns of equal width.
-fn columns(table: &Table) -> String {
+/// A table in columns of equal width, without the columns `left_out`.
+fn columns(table: &Table, left_out: &[usize]) -> String {
     let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column: usize| {
         let rows = std::iter::once(&table.header).chain(&table.rows);
@@ -19,6 +19,7 @@ fn columns(table: &Table) -> String {
     let mut text = String::new();
     for row in std::iter::once(&table.header).chain(&table.rows) {
         let line: Vec<String> = (0..table.header.len())
+            .filter(|c| !left_out.contains(c))
             .map(|c| match table.numeric.contains(&c) {
                 true => format!("{:>1$}", cell(row, c), width(c)),
                 false => format!("{:<1$}", cell(row, c), width(c)),
@@ -35,8 +36,8 @@ pub fn comparison_text(summary: &Summary) -> String {
     format!(
         "{}\n\n{}\n{}\n{}\n",
         summary.verdict.join("\n\n"),
-        columns(&optimizer_table(summary)),
-        columns(&noise_table(summary)),
+        columns(&optimizer_table(summary), &[6]),
+        columns(&noise_table(summary), &[]),
         speed_text(&summary.speed)
     )
 }
@@ -44,11 +45,13 @@ pub fn comparison_text(summary: &Summary) -> String {
 /// The result of `acclip noise`.
 pub fn noise_text(summary: &NoiseSummary) -> String {
     let d = &summary.diagnosis;
-    let alpha = d.alpha.map_or("none (no heavy tail)".to_string(), |alpha| {
-        alpha.to_string()
-    });
+    let alpha = d
+        .alpha
+        .map_or("none, no heavy tail is established".to_string(), |alpha| {
+            alpha.to_string()
+        });
     format!(
-        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}\nbatches: {}\nmean noise norm: {}\n‖∇f‖: {}\n{}\n",
+        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}\nbatches: {}\nmean noise norm: {}\nnorm of the mean gradient: {}\n{}\n",
         d.verdict,
         d.reason,
         d.advice,

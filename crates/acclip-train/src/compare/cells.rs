@@ -5,7 +5,7 @@ use super::stats::median;
 use super::summary::{NoiseCell, TailDifference};
 use super::trials::Trial;
 use crate::config::InputKind;
-use crate::files::{read, write_json};
+use crate::files::write_json;
 use crate::trainer::kept_steps;
 use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measure};
 use acclip_data::{Purpose, rng};
@@ -52,13 +52,7 @@ impl Cell {
     ) -> Result<Outcome<Measurement>, Error> {
         let file = root.join(format!("noise/{}.json", self.name));
         if file.exists() {
-            let text = read(&file)?;
-            return serde_json::from_str(&text)
-                .map(Outcome::Done)
-                .map_err(|error| Error::RunFolder {
-                    path: file,
-                    problem: format!("cannot be understood ({error}); delete it to measure again"),
-                });
+            return Measurement::read(&file).map(Outcome::Done);
         }
         let state = root.join(format!("noise/{}", self.name));
         let task = format!("noise {}", self.name);

@@ -1,10 +1,10 @@
 //! Which optimizer, which threshold, and how heavy is the noise: the whole comparison.
 //!
-//! 1. Noise at initialisation: attention or its twin, on text or on Gaussian vectors ([`cells`]).
-//! 2. Tuning: every setting of every optimizer's grid, one run each on the configured seed ([`trials`]).
+//! 1. Noise at initialisation: attention or its twin, on text or on Gaussian vectors (`cells`).
+//! 2. Tuning: every setting of every optimizer's grid, one run each on the configured seed (`trials`).
 //! 3. Finals: each optimizer's best setting, on fresh seeds that the tuning has not seen.
 //! 4. Noise again, at the checkpoints of the winner's first final run.
-//! 5. The table and the tests ([`table`]), and the words ([`words`]).
+//! 5. The table and the tests (`table`), and the words (`words`).
 //!
 //! Every part is a function of the configuration and leaves its result in the folder, so that a
 //! comparison that was stopped goes on where it was.
@@ -34,12 +34,8 @@ pub fn compare(
     folder: &RunFolder,
     control: Control,
 ) -> Result<Outcome<Summary>, Error> {
-    dataset.check_training(config)?;
-    dataset.check_noise(config)?;
-    let jobs = match config.compare.jobs {
-        0 => workers::default_jobs(),
-        jobs => jobs,
-    };
+    check(dataset, config)?;
+    let jobs = jobs(config);
     let root = folder.path();
     let measure = |cell: &Cell| cell.measure(dataset, root, control);
     let judge = |(cell, measurement)| Cell::judge(cell, measurement);
@@ -113,6 +109,24 @@ pub fn compare(
     };
     summary.verdict = summary.words();
     Ok(Outcome::Done(summary))
+}
+
+/// Whether there is text and memory for a comparison.
+///
+/// # Errors
+/// [`Error::Config`] names what to change.
+pub fn check(dataset: &Dataset, config: &Config) -> Result<(), Error> {
+    dataset.check_training(config)?;
+    dataset.check_noise(config)?;
+    dataset.check_memory(config, jobs(config))
+}
+
+/// Runs at the same time.
+fn jobs(config: &Config) -> usize {
+    match config.compare.jobs {
+        0 => workers::default_jobs(),
+        jobs => jobs,
+    }
 }
 
 /// Removes a folder, if it is there.

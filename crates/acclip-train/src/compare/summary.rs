@@ -138,7 +138,11 @@ impl Row {
     pub fn against_winner(&self) -> String {
         match (self.loss_mean, self.p_adjusted) {
             (None, _) => "diverged".to_string(),
-            _ if self.diverged_seeds > 0 => format!("diverged on {} seeds", self.diverged_seeds),
+            _ if self.diverged_seeds > 0 => format!(
+                "diverged on {} of {} seeds",
+                self.diverged_seeds,
+                self.finals.len()
+            ),
             (Some(_), None) => "best".to_string(),
             (Some(_), Some(p)) if p < SIGNIFICANCE => format!("worse (p = {})", p_value(p)),
             (Some(_), Some(p)) => format!("no significant difference (p = {})", p_value(p)),

@@ -28,14 +28,20 @@ pub(crate) fn run<J: Sync, T: Send>(
     let whole = Mutex::new((0, control.progress.begin(name, list.len() as u64)));
     let results: Vec<Slot<T>> = list.iter().map(|_| Mutex::new(None)).collect();
     let worker = || {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.expect("the system gives us a few threads");
+        // Where the system gives no more threads, the job computes on its own.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .ok();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             if i >= list.len() || control.stopped() {
                 return;
             }
-            let result = pool.install(|| work(&list[i]));
+            let result = match &pool {
+                Some(pool) => pool.install(|| work(&list[i])),
+                None => work(&list[i]),
+            };
             if result.is_err() {
                 next.store(list.len(), Ordering::Relaxed);
             }
