@@ -163,13 +163,22 @@ fn a_comparison_leaves_a_whole_run_folder() {
     assert_eq!(without_times(again), without_times(summary));
 }
 
+/// Sends a signal to a running program.
+#[cfg(unix)]
+fn signal(name: &str, child: &std::process::Child) {
+    let process = child.id().to_string();
+    let sent = Command::new("kill").args([name, &process]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
 #[test]
 fn kills_and_resumes_change_nothing() {
     let place = Place::new();
     let line = format!("{COMPARE} --set train.steps=12 --set train.checkpoint_every=4");
     place.good(&format!("{line} --out straight"));
     let begun = place.0.path().join("broken/run.json");
-    for milliseconds in [100, 400, 700] {
+    for (name, milliseconds) in [("-KILL", 100), ("-INT", 400), ("-KILL", 400), ("-INT", 300)] {
         let line = match begun.exists() {
             true => "compare --resume broken",
             false => &format!("{line} --out broken"),
@@ -182,7 +191,7 @@ fn kills_and_resumes_change_nothing() {
             .unwrap();
         wait_for(&begun);
         std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().unwrap(); // SIGKILL: no chance to save
+        signal(name, &child); // KILL: no chance to save; INT: saves between two checkpoints
         child.wait().unwrap();
     }
     assert!(
@@ -202,11 +211,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let line = "train --preset smoke --corpus text.txt --set train.steps=100000 --out run";
     let child = place.command(line).stderr(Stdio::piped()).spawn().unwrap();
     wait_for(&place.0.path().join("run/metrics.jsonl"));
-    let interrupt = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(interrupt.success());
+    signal("-INT", &child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -375,26 +380,22 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     lock.lock().unwrap();
     refused("train --resume run", "another process");
     lock.unlock().unwrap();
-    let newer = place
-        .read("run/run.json")
-        .replace("\"format\": 1", "\"format\": 99");
-    fs::write(place.0.path().join("run/run.json"), newer).unwrap();
+    let edit = |name: &str, content: &str| fs::write(place.0.path().join(name), content).unwrap();
+    let ours = place.read("run/run.json");
+    edit(
+        "run/run.json",
+        &ours.replace("\"format\": 1", "\"format\": 99"),
+    );
     refused("train --resume run", "format 99");
-    let older = place.read("run/run.json").replace("99", "1");
-    fs::write(place.0.path().join("run/run.json"), older).unwrap();
+    edit("run/run.json", &ours);
     place.good("train --resume run");
     let config = place.read("run/config.toml");
-    fs::write(
-        place.0.path().join("run/config.toml"),
-        config.replace("warmup = 2", "warmup = 1"),
-    )
-    .unwrap();
+    edit(
+        "run/config.toml",
+        &config.replace("warmup = 2", "warmup = 1"),
+    );
     refused("train --resume run", "config.toml was edited");
-    fs::write(place.0.path().join("run/config.toml"), config).unwrap();
-    fs::write(
-        place.0.path().join("text.txt"),
-        place.read("text.txt") + "more",
-    )
-    .unwrap();
+    edit("run/config.toml", &config);
+    edit("text.txt", &(place.read("text.txt") + "more"));
     refused("train --resume run", "the corpus has changed");
 }

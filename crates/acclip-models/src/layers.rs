@@ -58,3 +58,59 @@ pub(crate) fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor
         .gather(1, labels.unsqueeze_dim(1))
         .mean()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Backend;
+    use crate::parameters::values;
+    use burn::tensor::TensorData;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn dropped(probability: f64, seed: Option<u64>) -> Vec<f32> {
+        let device = Backend::Flex.device().unwrap();
+        let mut generator = seed.map(ChaCha8Rng::seed_from_u64);
+        let mut dropout = Dropout {
+            probability,
+            generator: generator.as_mut().map(|g| g as &mut dyn Rng),
+        };
+        let ones = tensor::<f32, 2>(vec![1.0; 100_000], [100, 1000], &device);
+        values::<f32, 2>(dropout.apply::<f32, 2>(ones))
+    }
+
+    #[test]
+    fn dropout_zeroes_its_share_and_keeps_the_mean() {
+        for probability in [0.1, 0.5, 0.9] {
+            let x = dropped(probability, Some(1));
+            let kept = (1.0 / (1.0 - probability)) as f32;
+            assert!(x.iter().all(|&x| x == 0.0 || x == kept));
+            let zeros = x.iter().filter(|&&x| x == 0.0).count() as f64;
+            // Five standard deviations of a binomial of 100,000.
+            let reach = 5.0 * (1e5 * probability * (1.0 - probability)).sqrt();
+            assert!(
+                (zeros - 1e5 * probability).abs() < reach,
+                "{probability}: {zeros}"
+            );
+        }
+    }
+
+    #[test]
+    fn dropout_is_a_function_of_its_generator_and_nothing_without_one() {
+        assert_eq!(dropped(0.3, Some(1)), dropped(0.3, Some(1)));
+        assert_ne!(dropped(0.3, Some(1)), dropped(0.3, Some(2)));
+        for x in [dropped(0.3, None), dropped(0.0, Some(1))] {
+            assert!(x.iter().all(|&x| x == 1.0));
+        }
+    }
+
+    #[test]
+    fn cross_entropy_is_finite_at_extreme_scores() {
+        let device = Backend::Flex.device().unwrap();
+        let logits = tensor::<f64, 2>(vec![1e4, -1e4, 0.0, 1e4, 1e4, -1e4], [2, 3], &device);
+        let labels = Tensor::from_data(TensorData::new(vec![1, 0], [2]), &device);
+        // Row 1: 1e4 − (−1e4). Row 2: ln 2. Their mean.
+        let loss = values::<f64, 1>(cross_entropy(logits, labels))[0];
+        assert!((loss - (2e4 + 2_f64.ln()) / 2.0).abs() < 1e-9, "{loss}");
+    }
+}

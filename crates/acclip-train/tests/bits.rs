@@ -6,20 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A text with some structure, from a small linear congruential generator.
+/// A text of some 900 different words, from a small linear congruential generator.
 fn text() -> String {
-    const WORDS: [&str; 12] = [
-        "gradient", "noise", "tail", "heavy", "light", "clip", "the", "of", "norm", "step", "and",
-        "a",
+    const SYLLABLES: [&str; 10] = [
+        "gra", "di", "ent", "noi", "se", "tail", "clip", "norm", "he", "vy",
     ];
     let mut state = 1_u64;
-    let mut text = String::new();
-    for i in 0..6000 {
+    let mut draw = |n: usize| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        let word = WORDS[(state >> 33) as usize % 3 + 3 * (i % 4)];
-        text.push_str(word);
+        (state >> 33) as usize % n
+    };
+    let mut text = String::new();
+    for i in 0..6000 {
+        for _ in 0..=draw(3) {
+            text.push_str(SYLLABLES[draw(10)]);
+        }
         text.push_str(if i % 300 == 299 { ".\n\n" } else { " " });
     }
     text
@@ -34,8 +37,9 @@ fn config(folder: &Path, settings: &[&str]) -> Config {
     Config::resolve(Some("smoke"), None, &all).unwrap()
 }
 
-/// Stops the run in good order after some steps, or kills it there: a panic in the middle of the loop
-/// leaves behind what a `kill -9` would, which is whatever is on disk.
+/// Stops the run in good order after some steps, or breaks off in the middle of the loop by a panic:
+/// nothing is saved then, and lines of `metrics.jsonl` stand beyond the last checkpoint. (What a real
+/// `kill -9` leaves is tested with the program.)
 struct Interrupt {
     after: u64,
     kill: bool,
@@ -137,6 +141,7 @@ fn one_two_and_four_threads_give_the_same_bits() {
         "train.steps=3",
         "train.eval_batches=1",
         "corpus.held_out=0.5",
+        "corpus.vocab_size=2000",
     ];
     let config = config(folder.path(), &sizes);
     let dataset = Dataset::load(&config, None).unwrap();

@@ -17,7 +17,7 @@ const REFERENCE: Purpose = Purpose::new("figures");
 /// Tail index of the coordinates of the heavy reference; our choice, the paper prints none.
 const STABLE_ALPHA: f64 = 1.5;
 /// Most coordinates a reference draw sums.
-const MOST_COORDINATES: usize = 2000;
+const MOST_COORDINATES: usize = 10_000;
 /// Normal and stable variables drawn for a reference: enough draws for a smooth curve, in a moment.
 const BUDGET: usize = 4_000_000;
 const GAUSSIAN: &str = "sums of squared Gaussians";

@@ -7,8 +7,8 @@ use acclip_report::Table;
 use acclip_train::RunResult;
 use acclip_train::compare::summary::Summary;
 
-/// A table in columns of equal width, without the columns `left_out`.
-fn columns(table: &Table, left_out: &[usize]) -> String {
+/// A table in columns of equal width.
+fn columns(table: &Table) -> String {
     let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column: usize| {
         let rows = std::iter::once(&table.header).chain(&table.rows);
@@ -19,7 +19,6 @@ fn columns(table: &Table, left_out: &[usize]) -> String {
     let mut text = String::new();
     for row in std::iter::once(&table.header).chain(&table.rows) {
         let line: Vec<String> = (0..table.header.len())
-            .filter(|c| !left_out.contains(c))
             .map(|c| match table.numeric.contains(&c) {
                 true => format!("{:>1$}", cell(row, c), width(c)),
                 false => format!("{:<1$}", cell(row, c), width(c)),
@@ -36,8 +35,8 @@ pub fn comparison_text(summary: &Summary) -> String {
     format!(
         "{}\n\n{}\n{}\n{}\n",
         summary.verdict.join("\n\n"),
-        columns(&optimizer_table(summary), &[6]),
-        columns(&noise_table(summary), &[]),
+        columns(&optimizer_table(summary)),
+        columns(&noise_table(summary)),
         speed_text(&summary.speed)
     )
 }

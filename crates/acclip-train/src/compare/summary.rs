@@ -144,8 +144,8 @@ impl Row {
                 self.finals.len()
             ),
             (Some(_), None) => "best".to_string(),
-            (Some(_), Some(p)) if p < SIGNIFICANCE => format!("worse (p = {})", p_value(p)),
-            (Some(_), Some(p)) => format!("no significant difference (p = {})", p_value(p)),
+            (Some(_), Some(p)) if p < SIGNIFICANCE => format!("worse (p {})", p_value(p)),
+            (Some(_), Some(p)) => format!("no significant difference (p {})", p_value(p)),
         }
     }
 
@@ -202,10 +202,10 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// A p-value for a reader.
+/// A p-value for a reader, with its sign: `= 0.012`, `< 0.001`.
 pub fn p_value(p: f64) -> String {
     match p < 0.001 {
-        true => "<0.001".to_string(),
-        false => format!("{p:.3}"),
+        true => "< 0.001".to_string(),
+        false => format!("= {p:.3}"),
     }
 }

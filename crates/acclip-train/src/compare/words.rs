@@ -89,11 +89,11 @@ impl Summary {
         let cell = self.first_cell()?;
         let later = self.noise.iter().filter(|cell| cell.step > 0);
         let later: Vec<String> = later
-            .map(|cell| format!("after {} steps {}", cell.step, cell.in_words()))
+            .map(|cell| format!("{} after {} steps", cell.in_words(), cell.step))
             .collect();
         let later = match later.is_empty() {
             true => String::new(),
-            false => format!(" In training it is {}.", later.join(", ")),
+            false => format!(" In training it was {}.", later.join(", ")),
         };
         let d = &cell.diagnosis;
         Some(format!(
@@ -185,5 +185,215 @@ impl Summary {
             "The paper\u{2019}s order (SGD behind GClip behind CClip, ACClip at least as good) {whole}: {}.",
             pairs.join("; ")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::Paired;
+    use super::super::summary::{Budget, OrderPair, TailDifference};
+    use super::*;
+    use crate::config::Config;
+    use crate::{CorpusFacts, Provenance, Timing};
+    use acclip_noise::diagnose;
+
+    /// Norms that grow evenly, which are light, or as a power law with α = 1, which are not.
+    fn cell(attention: bool, step: u64, heavy: bool) -> NoiseCell {
+        let norm = |i: i32| match heavy {
+            true => 1.0 / f64::from(i),
+            false => 1.0 + f64::from(i) / 1000.0,
+        };
+        NoiseCell {
+            name: String::new(),
+            title: if attention {
+                "Attention, text"
+            } else {
+                "Attention-free, text"
+            }
+            .into(),
+            attention,
+            input: "text".into(),
+            step,
+            median_grad_norm: 1.0,
+            mean_grad_norm: 1.0,
+            diagnosis: diagnose(&(1..=1000).map(norm).collect::<Vec<_>>()).unwrap(),
+        }
+    }
+
+    fn row(optimizer: &str, loss_mean: Option<f64>, p_adjusted: Option<f64>) -> Row {
+        Row {
+            optimizer: optimizer.into(),
+            learning_rate: Some(0.3),
+            threshold: None,
+            at_edge: false,
+            diverged_settings: 0,
+            diverged_seeds: 0,
+            losses: loss_mean.into_iter().collect(),
+            loss_mean,
+            loss_sd: loss_mean.map(|_| 0.01),
+            accuracy_mean: None,
+            accuracy_sd: None,
+            clip_rate: 0.0,
+            behind: None,
+            p_adjusted,
+            tuning: Vec::new(),
+            finals: Vec::new(),
+        }
+    }
+
+    fn summary(optimizers: Vec<Row>) -> Summary {
+        Summary {
+            provenance: Provenance {
+                format: 1,
+                config_crc32: 0,
+                command: "compare".into(),
+                version: String::new(),
+                commit: String::new(),
+                machine: String::new(),
+                started: String::new(),
+                seed: 0,
+                corpus_crc32: 0,
+            },
+            verdict: Vec::new(),
+            corpus: CorpusFacts {
+                source: String::new(),
+                documents: 2,
+                bytes: 2,
+                crc32: 0,
+                vocab_size: 9,
+                train_sequences: 1,
+                valid_sequences: 1,
+                train_tokens: 9,
+            },
+            model: Config::resolve(Some("smoke"), None, &[]).unwrap().model,
+            parameters: 1,
+            budget: Budget {
+                settings: 6,
+                seeds: 3,
+                steps: 100,
+                batch_size: 4,
+            },
+            noise: vec![cell(true, 0, false), cell(false, 0, false)],
+            attention: None,
+            optimizers,
+            paper_order: Vec::new(),
+            speed: Timing::default(),
+            jobs: 1,
+        }
+    }
+
+    #[test]
+    fn the_headline_claims_what_was_tested_and_no_more() {
+        let best = || row("adamw", Some(2.0), None);
+        let worse = || row("sgd", Some(3.0), Some(0.01));
+        let tied = || row("acclip", Some(2.1), Some(0.4));
+        let lost = || row("gclip", None, None);
+        for (rows, says) in [
+            (
+                vec![best()],
+                "adamw had the lowest validation loss: nothing to compare it with.",
+            ),
+            (vec![best(), worse()], "significantly ahead of 1 other."),
+            (
+                vec![best(), tied()],
+                "no significant difference from acclip.",
+            ),
+            (
+                vec![best(), tied(), worse(), worse(), lost()],
+                "significantly ahead of 2 others; no significant difference from acclip; not tested \
+                 against gclip, which diverged.",
+            ),
+            (vec![lost()], "No optimizer came to its end"),
+        ] {
+            let words = summary(rows).words();
+            assert!(words[0].contains(says), "{}", words[0]);
+            assert!(words[0].starts_with("At initialisation the gradient noise is light-tailed."));
+        }
+    }
+
+    #[test]
+    fn the_noise_is_that_of_the_model_that_was_trained() {
+        let mut summary = summary(vec![row("adamw", Some(2.0), None)]);
+        summary.noise = vec![
+            cell(true, 0, true),
+            cell(false, 0, false),
+            cell(false, 7, true),
+        ];
+        summary.model.attention = false;
+        let words = summary.words();
+        assert!(words[0].contains("light-tailed"), "{}", words[0]);
+        assert!(
+            words[1].starts_with("Noise (attention-free, text)"),
+            "{}",
+            words[1]
+        );
+        assert!(
+            words[1].contains("In training it was heav") && words[1].contains("after 7 steps"),
+            "{}",
+            words[1]
+        );
+        summary.model.attention = true;
+        assert!(!summary.words()[0].contains("light-tailed"));
+    }
+
+    #[test]
+    fn attention_is_called_heavier_by_its_interval_alone() {
+        let mut summary = summary(vec![row("adamw", Some(2.0), None)]);
+        for (low, high, says) in [
+            (0.1, 0.5, "The noise with attention has the heavier tail"),
+            (
+                -0.5,
+                -0.1,
+                "The noise without attention has the heavier tail",
+            ),
+            (-0.1, 0.5, "No significant difference in tails"),
+        ] {
+            let difference = (low + high) / 2.0;
+            summary.attention = Some(TailDifference {
+                difference,
+                low,
+                high,
+            });
+            let words = summary.words();
+            assert!(
+                words[2].starts_with(says) && words[2].ends_with("Both are light."),
+                "{}",
+                words[2]
+            );
+        }
+    }
+
+    #[test]
+    fn the_papers_order_is_whole_partial_or_absent() {
+        use Finding::*;
+        let mut summary = summary(vec![row("adamw", Some(2.0), None)]);
+        let pair = |finding| OrderPair {
+            behind: "a".into(),
+            ahead: "b".into(),
+            difference: None::<Paired>,
+            p_adjusted: None,
+            finding,
+        };
+        for (findings, says) in [
+            (
+                [AsInThePaper, AsInThePaper, NoSignificantDifference],
+                "appears at this scale",
+            ),
+            (
+                [AsInThePaper, NoSignificantDifference, AsInThePaper],
+                "only in part",
+            ),
+            ([Opposite, NotComparable, Opposite], "does not appear"),
+        ] {
+            summary.paper_order = findings.map(pair).to_vec();
+            let words = summary.words();
+            let last = &words[words.len() - 1];
+            assert!(last.contains(says), "{last}");
+        }
+        summary.paper_order.pop();
+        assert!(
+            !summary.words().iter().any(|words| words.contains("order")),
+            "less than all of it"
+        );
     }
 }
