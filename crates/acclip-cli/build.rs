@@ -10,7 +10,7 @@ fn git(arguments: &[&str]) -> Option<String> {
 
 fn main() {
     let commit = git(&["rev-parse", "--short=12", "HEAD"]).map(|commit| {
-        let changed = git(&["status", "--porcelain", "--", "../.."]);
+        let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
         match changed.is_some_and(|files| !files.is_empty()) {
             true => format!("{commit}-dirty"),
             false => commit,

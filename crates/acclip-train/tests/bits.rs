@@ -190,3 +190,29 @@ fn a_learning_rate_that_diverges_is_a_result() {
     );
     assert_eq!(result.valid_loss, None);
 }
+
+/// The last update may be the one that ruins the parameters; the validation sees it.
+#[test]
+fn a_run_that_diverges_at_its_last_step_is_not_a_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        "optimizer.name=adamw",
+        "optimizer.learning_rate=1e10",
+        "train.steps=1",
+        "train.warmup=0",
+    ];
+    let config = config(folder.path(), &settings);
+    let dataset = Dataset::load(&config, None).unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    let run = || train(&config, &dataset, &folder.path().join("run"), control).unwrap();
+    let Outcome::Done(result) = run() else {
+        panic!("it was not interrupted");
+    };
+    assert_eq!((result.diverged_at, result.valid_loss), (Some(1), None));
+    assert!(result.curve.iter().all(|point| point.1.is_finite()));
+    assert_eq!(run(), Outcome::Done(result), "read back from its file");
+}
