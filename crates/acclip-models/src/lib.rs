@@ -9,11 +9,13 @@
 
 mod backend;
 mod bert;
+mod bert_config;
 mod error;
 mod layers;
 mod parameters;
 
 pub use backend::{Backend, Device};
-pub use bert::{Bert, BertConfig, Evaluation, Forward, Input, MaskedBatch, gaussian_vectors};
+pub use bert::{Bert, Evaluation, Forward, Input, MaskedBatch, gaussian_vectors};
+pub use bert_config::BertConfig;
 pub use error::Error;
 pub use parameters::{Parameter, Real, len};

@@ -5,7 +5,7 @@
 //! | `config` | one configuration: defaults, preset, file, `--set` |
 //! | `dataset` | corpus → tokens → masked batches |
 //! | `adapter` | corpus ↔ model ↔ optimizer, without arithmetic |
-//! | `trainer` | one training run |
+//! | `trainer`, `metrics`, `result` | one training run, its log, how it ended |
 //! | `probe` | one noise measurement |
 //! | `compare` | optimizers × settings × seeds, the tests, the verdicts |
 //! | `checkpoint`, `run_folder`, `files` | what is on disk, atomically |
@@ -23,7 +23,9 @@ mod dataset;
 mod error;
 mod files;
 mod memory;
+mod metrics;
 mod probe;
+mod result;
 mod run_folder;
 mod trainer;
 
@@ -33,5 +35,6 @@ pub use control::{Control, Progress, Silent, Task};
 pub use dataset::{CorpusFacts, Dataset};
 pub use error::Error;
 pub use probe::{Measurement, measure};
+pub use result::{Outcome, RunResult, Timing};
 pub use run_folder::{Provenance, RunFolder};
-pub use trainer::{Outcome, RunResult, Timing, checkpointed_steps, train};
+pub use trainer::{checkpointed_steps, train};

@@ -14,17 +14,17 @@
 use crate::adapter::{Batches, layout};
 use crate::checkpoint::{self, Array, Checkpoint};
 use crate::config::TrainConfig;
-use crate::files::{read, write_atomic, write_json};
+use crate::files::{read, write_json};
+use crate::metrics::{Metrics, MetricsLog};
+use crate::result::{Clock, Outcome, RunResult, Timing};
 use crate::{Config, Control, Dataset, Error};
 use acclip_data::{Order, Pass, Purpose, rng};
 use acclip_models::{Bert, Evaluation};
 use acclip_optim::{Layout, Optimizer, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Initial parameters.
 const INIT: Purpose = Purpose::new("init");
@@ -32,77 +32,6 @@ const INIT: Purpose = Purpose::new("init");
 const DROPOUT: Purpose = Purpose::new("dropout");
 /// A loss beyond this many times ln V, the loss of a uniform guess, counts as diverged.
 const DIVERGED: f64 = 10.0;
-
-/// Seconds spent, by what they were spent on, and tokens seen.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Timing {
-    /// Making batches.
-    pub data: f64,
-    /// Forward passes.
-    pub forward: f64,
-    /// Backward passes.
-    pub backward: f64,
-    /// Optimizer steps.
-    pub optimizer: f64,
-    /// Tokens in the training batches, padding not counted.
-    pub tokens: u64,
-}
-
-impl Timing {
-    /// Seconds in all four parts.
-    pub fn seconds(&self) -> f64 {
-        self.data + self.forward + self.backward + self.optimizer
-    }
-
-    /// Training speed.
-    pub fn tokens_per_second(&self) -> f64 {
-        self.tokens as f64 / self.seconds().max(f64::MIN_POSITIVE)
-    }
-
-    /// Adds what another run spent.
-    pub fn add(&mut self, other: &Timing) {
-        self.data += other.data;
-        self.forward += other.forward;
-        self.backward += other.backward;
-        self.optimizer += other.optimizer;
-        self.tokens += other.tokens;
-    }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunResult {
-    /// The optimizer's name.
-    pub optimizer: String,
-    /// The learning rate before the schedule.
-    pub learning_rate: f64,
-    /// The clip's threshold, if it has a fixed one.
-    pub threshold: Option<f64>,
-    /// The seed.
-    pub seed: u64,
-    /// The step at which the loss or the gradient left the finite numbers, or the loss exceeded ten
-    /// times that of a uniform guess; `None` for a run that came to its end.
-    pub diverged_at: Option<u64>,
-    /// Validation loss after the last step, in nats per masked token; `None` if diverged.
-    pub valid_loss: Option<f64>,
-    /// Share of the masked tokens of the validation found after the last step.
-    pub valid_accuracy: Option<f64>,
-    /// Mean share of coordinates clipped (for a global clip: share of steps).
-    pub clip_rate: f64,
-    /// (step, validation loss, validation accuracy), from step 0 on.
-    pub curve: Vec<(u64, f64, f64)>,
-    /// Seconds by part.
-    pub timing: Timing,
-}
-
-/// A finished or interrupted computation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome<T> {
-    /// It came to its end.
-    Done(T),
-    /// It was asked to stop; everything that is needed to continue is on disk.
-    Interrupted,
-}
 
 /// What a checkpoint remembers beside the arrays.
 #[derive(Serialize, Deserialize)]
@@ -112,29 +41,6 @@ struct Record {
     clipped: f64,
     curve: Vec<(u64, f64, f64)>,
     timing: Timing,
-}
-
-/// A line of `metrics.jsonl`.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Metrics {
-    Step {
-        step: u64,
-        loss: f64,
-        learning_rate: f64,
-        grad_norm: f64,
-        update_norm: f64,
-        clipped: f64,
-    },
-    Validation {
-        step: u64,
-        valid_loss: f64,
-        valid_accuracy: f64,
-    },
-    Diverged {
-        step: u64,
-        diverged: String,
-    },
 }
 
 /// A training run in progress.
@@ -264,7 +170,6 @@ impl<'a> Trainer<'a> {
         if let Some(found) = Checkpoint::newest(&trainer.checkpoints(), &warn)? {
             trainer.restore(found)?;
         }
-        trainer.cut_metrics()?;
         Ok(trainer)
     }
 
@@ -274,35 +179,30 @@ impl<'a> Trainer<'a> {
 
     /// Trains from the current step to the end, or until it diverges or is asked to stop.
     fn run(mut self, control: Control) -> Result<Outcome<RunResult>, Error> {
-        let path = self.folder.join("metrics.jsonl");
-        let open = OpenOptions::new().create(true).append(true).open(&path);
-        let mut log = BufWriter::new(open.map_err(Error::io("open", &path))?);
-        let write = |line: &Metrics, log: &mut BufWriter<File>| {
-            let line = serde_json::to_string(line).expect("our own records are valid JSON");
-            writeln!(log, "{line}").map_err(Error::io("write", &path))
-        };
+        let done = (!self.curve.is_empty()).then_some(self.state.t);
+        let mut log = MetricsLog::open(&self.folder.join("metrics.jsonl"), done)?;
         let train = &self.config.train;
         let name = self.describe();
         let mut task = control.progress.begin(&name, train.steps);
         let mut diverged_at = None;
         if self.curve.is_empty() {
             let line = self.validate()?;
-            write(&line, &mut log)?;
+            log.write(&line)?;
         }
         while self.state.t < train.steps {
             if control.stopped() {
-                log.flush().map_err(Error::io("write", &path))?;
+                log.flush()?;
                 self.save()?;
                 return Ok(Outcome::Interrupted);
             }
             let mut line = self.step()?;
-            write(&line, &mut log)?;
+            log.write(&line)?;
             let t = self.state.t;
             let mut message = String::new();
             let validates = t.is_multiple_of(train.eval_every) || t == train.steps;
             if validates && !matches!(line, Metrics::Diverged { .. }) {
                 line = self.validate()?;
-                write(&line, &mut log)?;
+                log.write(&line)?;
                 if let Metrics::Validation { valid_loss, .. } = line {
                     message = format!("validation loss {valid_loss:.3}");
                 }
@@ -313,11 +213,11 @@ impl<'a> Trainer<'a> {
             }
             task.update(t, &message);
             if t.is_multiple_of(train.checkpoint_every) || t == train.steps {
-                log.flush().map_err(Error::io("write", &path))?;
+                log.flush()?;
                 self.save()?;
             }
         }
-        log.flush().map_err(Error::io("write", &path))?;
+        log.flush()?;
         let last = self.curve.last().filter(|_| diverged_at.is_none());
         Ok(Outcome::Done(RunResult {
             optimizer: self.optimizer.name().to_string(),
@@ -495,29 +395,6 @@ impl<'a> Trainer<'a> {
         self.timing = found.meta.timing;
         Ok(())
     }
-
-    /// Drops the lines of `metrics.jsonl` after the current step: a run that was killed wrote some
-    /// that it will write again.
-    fn cut_metrics(&self) -> Result<(), Error> {
-        let path = self.folder.join("metrics.jsonl");
-        if !path.exists() {
-            return Ok(());
-        }
-        let done = self.state.t;
-        let fresh = self.curve.is_empty();
-        let kept: String = read(&path)?
-            .split_inclusive('\n')
-            .filter(|line| match serde_json::from_str(line) {
-                Ok(
-                    Metrics::Step { step, .. }
-                    | Metrics::Validation { step, .. }
-                    | Metrics::Diverged { step, .. },
-                ) => step <= done && !fresh,
-                Err(_) => false,
-            })
-            .collect();
-        write_atomic(&path, kept.as_bytes())
-    }
 }
 
 /// Takes the arrays `slot/…` of a checkpoint as one flat buffer, and names all that do not fit.
@@ -543,21 +420,5 @@ fn take(
             path: folder.to_path_buf(),
             problem: format!("does not fit the configuration: {}", wrong.join("; ")),
         }),
-    }
-}
-
-/// Seconds since the last look.
-pub(crate) struct Clock(Instant);
-
-impl Clock {
-    pub fn start() -> Self {
-        Clock(Instant::now())
-    }
-
-    pub fn lap(&mut self) -> f64 {
-        let now = Instant::now();
-        let seconds = (now - self.0).as_secs_f64();
-        self.0 = now;
-        seconds
     }
 }

@@ -1,0 +1,91 @@
+//! How a run ended, and what it cost.
+
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// Seconds spent, by what they were spent on, and tokens seen.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Timing {
+    /// Making batches.
+    pub data: f64,
+    /// Forward passes.
+    pub forward: f64,
+    /// Backward passes.
+    pub backward: f64,
+    /// Optimizer steps.
+    pub optimizer: f64,
+    /// Tokens in the training batches, padding not counted.
+    pub tokens: u64,
+}
+
+impl Timing {
+    /// Seconds in all four parts.
+    pub fn seconds(&self) -> f64 {
+        self.data + self.forward + self.backward + self.optimizer
+    }
+
+    /// Training speed.
+    pub fn tokens_per_second(&self) -> f64 {
+        self.tokens as f64 / self.seconds().max(f64::MIN_POSITIVE)
+    }
+
+    /// Adds what another run spent.
+    pub fn add(&mut self, other: &Timing) {
+        self.data += other.data;
+        self.forward += other.forward;
+        self.backward += other.backward;
+        self.optimizer += other.optimizer;
+        self.tokens += other.tokens;
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The optimizer's name.
+    pub optimizer: String,
+    /// The learning rate before the schedule.
+    pub learning_rate: f64,
+    /// The clip's threshold, if it has a fixed one.
+    pub threshold: Option<f64>,
+    /// The seed.
+    pub seed: u64,
+    /// The step at which the loss or the gradient left the finite numbers, or the loss exceeded ten
+    /// times that of a uniform guess; `None` for a run that came to its end.
+    pub diverged_at: Option<u64>,
+    /// Validation loss after the last step, in nats per masked token; `None` if diverged.
+    pub valid_loss: Option<f64>,
+    /// Share of the masked tokens of the validation found after the last step.
+    pub valid_accuracy: Option<f64>,
+    /// Mean share of coordinates clipped (for a global clip: share of steps).
+    pub clip_rate: f64,
+    /// (step, validation loss, validation accuracy), from step 0 on.
+    pub curve: Vec<(u64, f64, f64)>,
+    /// Seconds by part.
+    pub timing: Timing,
+}
+
+/// A finished or interrupted computation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<T> {
+    /// It came to its end.
+    Done(T),
+    /// It was asked to stop; everything that is needed to continue is on disk.
+    Interrupted,
+}
+
+/// Seconds since the last look.
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub fn start() -> Self {
+        Clock(Instant::now())
+    }
+
+    pub fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let seconds = (now - self.0).as_secs_f64();
+        self.0 = now;
+        seconds
+    }
+}
