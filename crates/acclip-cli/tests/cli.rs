@@ -175,7 +175,7 @@ fn signal(name: &str, child: &std::process::Child) {
 #[test]
 fn kills_and_resumes_change_nothing() {
     let place = Place::new();
-    let line = format!("{COMPARE} --set train.steps=12 --set train.checkpoint_every=4");
+    let line = format!("{COMPARE} --set train.steps=60 --set train.checkpoint_every=20");
     place.good(&format!("{line} --out straight"));
     let begun = place.0.path().join("broken/run.json");
     for (name, milliseconds) in [("-KILL", 100), ("-INT", 400), ("-KILL", 400), ("-INT", 300)] {
