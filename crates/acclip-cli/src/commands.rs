@@ -27,6 +27,12 @@ pub fn run(command: Command, control: Control) -> Result<bool, Error> {
 /// The names under which a run folder keeps its vocabulary.
 const VOCABULARIES: [&str; 2] = ["vocab.txt", "tokenizer.json"];
 
+/// The vocabulary that a run folder keeps, if it does.
+fn kept_vocabulary(folder: &Path) -> Option<PathBuf> {
+    let mut names = VOCABULARIES.iter().map(|name| folder.join(name));
+    names.find(|file| file.exists())
+}
+
 /// A run folder with its configuration and corpus, new or resumed.
 struct Run {
     folder: RunFolder,
@@ -48,9 +54,7 @@ impl Run {
         let warn = |text: &str| control.progress.warn(text);
         if let Some(path) = &common.resume {
             let (folder, config) = RunFolder::open(path, command)?;
-            let kept = VOCABULARIES.map(|name| path.join(name));
-            let vocab = kept.iter().find(|file| file.exists());
-            let dataset = Dataset::load(&config, vocab.map(PathBuf::as_path))?;
+            let dataset = Dataset::load(&config, kept_vocabulary(path).as_deref())?;
             folder.check(dataset.facts.crc32, env!("ACCLIP_COMMIT"), &warn)?;
             return Ok(Some(Self::with_vocab(folder, config, dataset)?));
         }
@@ -116,8 +120,7 @@ impl Run {
     /// Keeps the vocabulary in the folder: a resumed run must have the same tokens. A given file is
     /// kept as it is, since a `tokenizer.json` says more than a list of tokens.
     fn with_vocab(folder: RunFolder, config: Config, dataset: Dataset) -> Result<Self, Error> {
-        let kept = VOCABULARIES.map(|name| folder.path().join(name));
-        if !kept.iter().any(|file| file.exists()) {
+        if kept_vocabulary(folder.path()).is_none() {
             match &config.corpus.vocab {
                 Some(given) if given.ends_with(".json") => {
                     folder.write(VOCABULARIES[1], read(Path::new(given))?.as_bytes())?;
@@ -183,10 +186,7 @@ fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
         &summary,
         &measurements,
     )?)?;
-    match args.common.json {
-        true => print_json(&summary)?,
-        false => print(&report::comparison_text(&summary))?,
-    }
+    show(&args.common, &summary, report::comparison_text)?;
     Ok(true)
 }
 
@@ -220,8 +220,7 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     // The configuration and vocabulary of the run whose weights are measured decide what fits them.
     let mut extra = Vec::new();
     if let Some(run) = &trained {
-        let kept = VOCABULARIES.map(|name| run.join(name));
-        if let Some(vocab) = kept.iter().find(|file| file.exists()) {
+        if let Some(vocab) = kept_vocabulary(run) {
             extra.push(format!("corpus.vocab={}", quoted(&vocab.to_string_lossy())));
         }
         extra.push(format!("noise.weights={}", quoted(&run.to_string_lossy())));
@@ -253,11 +252,13 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     let measurement = match done.exists() {
         true => Measurement::read(&done)?,
         false => match measure(&run.config, &run.dataset, "noise", &state, control)? {
-            Outcome::Done(measurement) => measurement,
+            Outcome::Done(measurement) => {
+                run.folder.write_json("noise.json", &measurement)?;
+                measurement
+            }
             Outcome::Interrupted => return Ok(run.interrupted()),
         },
     };
-    run.folder.write_json("noise.json", &measurement)?;
     let _ = fs::remove_dir_all(&state); // of no more use; nothing is lost if it stays
     let summary = NoiseSummary {
         provenance: run.folder.provenance.clone(),
@@ -273,10 +274,7 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
     run.folder
         .write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
     run.write_report(&report::of_noise(&run.config, &summary, &measurement)?)?;
-    match args.common.json {
-        true => print_json(&summary)?,
-        false => print(&report::noise_text(&summary))?,
-    }
+    show(&args.common, &summary, report::noise_text)?;
     Ok(true)
 }
 
@@ -305,10 +303,7 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
         facts,
         &result,
     )?)?;
-    match args.common.json {
-        true => print_json(&result)?,
-        false => print(&report::training_text(&result))?,
-    }
+    show(&args.common, &result, report::training_text)?;
     Ok(true)
 }
 
@@ -359,9 +354,12 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).expect("our own records are valid JSON");
-    print(&(text + "\n"))
+/// Prints a result, as JSON if that was asked for.
+fn show<T: Serialize>(common: &Common, value: &T, text: fn(&T) -> String) -> Result<(), Error> {
+    print(&match common.json {
+        true => serde_json::to_string_pretty(value).expect("our own records are valid JSON") + "\n",
+        false => text(value),
+    })
 }
 
 /// A line on stderr, which may have gone away.

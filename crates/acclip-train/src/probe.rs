@@ -67,7 +67,7 @@ impl Measurement {
 }
 
 /// The state between two batches.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Record {
     batches: usize,
     seen: usize,
@@ -132,20 +132,15 @@ pub fn measure(
         .chain(pass.batches().take(batches));
     for (i, indices) in both_passes.enumerate().skip(record.seen) {
         if control.stopped() || (i > 0 && i.is_multiple_of(SAVE_EVERY)) {
-            let arrays = BTreeMap::from([("mean".to_string(), (vec![d], Array::F64(mean)))]);
+            let mean = (vec![d], Array::F64(mean.clone()));
             let checkpoint = Checkpoint {
-                meta: record,
-                arrays,
+                meta: record.clone(),
+                arrays: BTreeMap::from([("mean".to_string(), mean)]),
             };
             checkpoint.save(folder, i as u64, |_| true)?;
             if control.stopped() {
                 return Ok(Outcome::Interrupted);
             }
-            record = checkpoint.meta;
-            mean = match checkpoint.arrays.into_values().next() {
-                Some((_, Array::F64(mean))) => mean,
-                _ => unreachable!("it was just put there"),
-            };
         }
         let timing = &mut record.measurement.timing;
         let mut clock = Clock::start();

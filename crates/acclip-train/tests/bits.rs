@@ -1,6 +1,6 @@
 //! The same seed gives the same bits: after kills and resumes, and for any number of threads.
 
-use acclip_train::{Config, Control, Dataset, Outcome, Progress, Silent, Task, train};
+use acclip_train::{Config, Control, Dataset, Outcome, Progress, RunResult, Silent, Task, train};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -80,6 +80,19 @@ fn run_until(config: &Config, dataset: &Dataset, folder: &Path, after: u64, kill
     };
     let run = AssertUnwindSafe(|| train(config, dataset, folder, control).unwrap());
     matches!(catch_unwind(run), Ok(Outcome::Done(_)))
+}
+
+/// Runs `config` in `folder` to its end, whatever that is.
+fn finished(config: &Config, dataset: &Dataset, folder: &Path) -> RunResult {
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    match train(config, dataset, folder, control).unwrap() {
+        Outcome::Done(result) => result,
+        Outcome::Interrupted => panic!("it was not interrupted"),
+    }
 }
 
 fn bytes(folder: &Path, name: &str) -> Vec<u8> {
@@ -175,15 +188,7 @@ fn a_learning_rate_that_diverges_is_a_result() {
     ];
     let config = config(folder.path(), &settings);
     let dataset = Dataset::load(&config, None).unwrap();
-    let stop = AtomicBool::new(false);
-    let control = Control {
-        stop: &stop,
-        progress: &Silent,
-    };
-    let outcome = train(&config, &dataset, &folder.path().join("run"), control).unwrap();
-    let Outcome::Done(result) = outcome else {
-        panic!("it was not interrupted");
-    };
+    let result = finished(&config, &dataset, &folder.path().join("run"));
     assert!(
         result.diverged_at.is_some_and(|step| step < 50),
         "{result:?}"
@@ -203,16 +208,9 @@ fn a_run_that_diverges_at_its_last_step_is_not_a_success() {
     ];
     let config = config(folder.path(), &settings);
     let dataset = Dataset::load(&config, None).unwrap();
-    let stop = AtomicBool::new(false);
-    let control = Control {
-        stop: &stop,
-        progress: &Silent,
-    };
-    let run = || train(&config, &dataset, &folder.path().join("run"), control).unwrap();
-    let Outcome::Done(result) = run() else {
-        panic!("it was not interrupted");
-    };
+    let run = || finished(&config, &dataset, &folder.path().join("run"));
+    let result = run();
     assert_eq!((result.diverged_at, result.valid_loss), (Some(1), None));
     assert!(result.curve.iter().all(|point| point.1.is_finite()));
-    assert_eq!(run(), Outcome::Done(result), "read back from its file");
+    assert_eq!(run(), result, "read back from its file");
 }

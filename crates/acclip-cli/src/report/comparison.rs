@@ -201,7 +201,7 @@ pub fn of_comparison(
             Section {
                 title: "The setting".into(),
                 items: vec![
-                    setting(config, &summary.corpus, summary.parameters),
+                    setting(config, &summary.corpus)?,
                     Item::Text(format!(
                         "Speed of one run (of {} at a time): {}.",
                         summary.jobs,

@@ -14,7 +14,7 @@ pub use text::{comparison_text, noise_text, training_text};
 pub use training::{curve_table, of_training};
 
 use acclip_report::{Item, Section};
-use acclip_train::{Config, CorpusFacts, Provenance, Timing};
+use acclip_train::{Config, CorpusFacts, Error, Provenance, Timing};
 
 /// A number for a reader: four significant digits, without an exponent where that is short.
 pub(crate) fn number(x: f64) -> String {
@@ -57,9 +57,9 @@ fn facts(provenance: &Provenance, corpus: &CorpusFacts) -> Vec<(String, String)>
 }
 
 /// The text and the model, in a sentence each.
-fn setting(config: &Config, corpus: &CorpusFacts, parameters: usize) -> Item {
+fn setting(config: &Config, corpus: &CorpusFacts) -> Result<Item, Error> {
     let m = &config.model;
-    Item::Text(format!(
+    Ok(Item::Text(format!(
         "Corpus: {} — {} documents, {:.1} MB, a vocabulary of {} tokens; {} training and {} held-out \
          sequences of up to {} tokens.\n\nModel: BERT “{}”{} with a masked-LM head, {} parameters, \
          dropout {}, on {:?} input.",
@@ -76,10 +76,10 @@ fn setting(config: &Config, corpus: &CorpusFacts, parameters: usize) -> Item {
         } else {
             " without attention"
         },
-        parameters,
-        m.dropout.unwrap_or(0.1),
+        config.parameters(corpus.vocab_size)?,
+        config.bert(corpus.vocab_size)?.dropout,
         m.input
-    ))
+    )))
 }
 
 /// Tokens per second and where the time goes.

@@ -281,7 +281,7 @@ pub fn of_noise(
             },
             Section {
                 title: "The setting".into(),
-                items: vec![setting(config, &summary.corpus, summary.parameters)],
+                items: vec![setting(config, &summary.corpus)?],
             },
             again("noise", config),
         ],

@@ -93,11 +93,7 @@ pub fn of_training(
             },
             Section {
                 title: "The setting".into(),
-                items: vec![setting(
-                    config,
-                    corpus,
-                    config.parameters(corpus.vocab_size)?,
-                )],
+                items: vec![setting(config, corpus)?],
             },
             again("train", config),
         ],

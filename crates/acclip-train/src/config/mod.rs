@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 mod resolve;
 
+pub use resolve::quoted;
 use resolve::unknown;
-pub use resolve::{PRESETS, quoted};
 
 /// Everything that determines a run, apart from the program and the content of the files it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
