@@ -21,7 +21,7 @@ pub enum Error {
     )]
     UnusedHyper {
         /// The optimizer.
-        optimizer: &'static str,
+        optimizer: String,
         /// The hyper-parameter that was given.
         field: &'static str,
         /// Those that this optimizer takes.
@@ -33,13 +33,38 @@ pub enum Error {
     )]
     HyperOutOfRange {
         /// The optimizer.
-        optimizer: &'static str,
+        optimizer: String,
         /// The hyper-parameter.
         field: &'static str,
         /// The value given.
-        value: f64,
+        value: String,
         /// The values allowed, as an interval.
         range: &'static str,
+    },
+    /// A chain goes on after a projection.
+    #[error(
+        "optimizer `{optimizer}` has a link after a projection, which acts when the step has been taken; \
+         put projections last"
+    )]
+    LinkAfterProjection {
+        /// The optimizer.
+        optimizer: String,
+    },
+    /// A schedule's numbers do not fit together.
+    #[error("this learning-rate schedule cannot be: {problem}")]
+    Schedule {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A block's factor or coefficient is out of range.
+    #[error("`{field}` of block `{block}` is {value}; it must be finite and not negative")]
+    Block {
+        /// The block.
+        block: String,
+        /// Its field.
+        field: &'static str,
+        /// The value given.
+        value: f64,
     },
     /// The learning rate is negative, infinite or not a number.
     #[error("the learning rate is {value}; it must be finite and not negative")]
@@ -80,11 +105,52 @@ pub enum Error {
     )]
     StateSlots {
         /// The optimizer asked to work on the state.
-        optimizer: &'static str,
+        optimizer: String,
         /// Slots that the optimizer needs and the state lacks.
         missing: Vec<String>,
         /// Slots that the state has, or has twice, and the optimizer does not know.
         unexpected: Vec<String>,
+    },
+    /// The state was made by another optimizer.
+    #[error(
+        "this state was made by optimizer `{made_by}`, not by `{optimizer}`; continue with the optimizer \
+         that made it, or start again with `init`"
+    )]
+    StateRule {
+        /// The optimizer asked to work on the state.
+        optimizer: String,
+        /// The one that made it.
+        made_by: String,
+    },
+    /// An entry of a saved state's header is missing or cannot be read.
+    #[error("entry `{key}` of this state's header {problem}; save it with this version's `header`")]
+    StateHeader {
+        /// The entry.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A saved state belongs to other blocks.
+    #[error(
+        "this state belongs to another model: blocks that it lacks [{}], blocks that it has instead [{}]",
+        missing.join("; "),
+        unexpected.join("; ")
+    )]
+    StateLayout {
+        /// Blocks, with shape, of the layout that the state lacks; none if only the order differs.
+        missing: Vec<String>,
+        /// Blocks of the state that the layout lacks.
+        unexpected: Vec<String>,
+    },
+    /// A tensor of a saved state has another type.
+    #[error("tensor `{name}` of this state has type {found}, but must have {expected}")]
+    StateType {
+        /// The tensor.
+        name: String,
+        /// The type that it must have.
+        expected: &'static str,
+        /// The type that it has.
+        found: String,
     },
     /// A gradient coordinate is infinite or not a number.
     #[error(

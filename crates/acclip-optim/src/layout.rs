@@ -2,37 +2,76 @@
 //!
 //! All parameters of a model stand back to back in one buffer, and gradient and state stand in
 //! buffers of the same length. A [`Layout`] is the table beside them: name, shape and position of
-//! each block. Only weight decay and error messages look at it; the rules see plain coordinates.
+//! each block, and what is particular to it: decay, learning-rate scale, frozen or not. Most rules
+//! see plain coordinates; norms of single blocks are the exception.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::Error;
 
-/// One parameter tensor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One parameter tensor, and how it is treated: the fields after `shape` make parameter groups.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Block {
     /// Name, unique within a layout.
     pub name: String,
     /// Shape; the block has as many coordinates as the product of its entries (one if empty).
     pub shape: Vec<usize>,
-    /// Whether weight decay acts on this block (usually not on biases and LayerNorm).
+    /// Whether the optimizer's weight decay, `l2` or decoupled, acts on this block (usually not on
+    /// biases and LayerNorm).
     pub decay: bool,
+    /// Factor of the learning rate on this block; 1 unless set.
+    pub learning_rate_scale: f64,
+    /// Whether this block stays as it is: it does not move, its slots stay zero, and its gradient
+    /// enters no norm.
+    pub frozen: bool,
+    /// Coefficient of L2 decay on this block, instead of what `decay` says.
+    pub l2: Option<f64>,
+    /// Coefficient of decoupled weight decay on this block, instead of what `decay` says.
+    pub weight_decay: Option<f64>,
 }
 
 impl Block {
-    /// A block of this name and shape.
+    /// A block of this name and shape, with learning-rate scale 1, not frozen.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, decay: bool) -> Self {
         Block {
             name: name.into(),
             shape: shape.into(),
             decay,
+            learning_rate_scale: 1.0,
+            frozen: false,
+            l2: None,
+            weight_decay: None,
         }
+    }
+
+    /// The coefficient of decay here: `own`, one of the two above, or the optimizer's.
+    pub(crate) fn decay_by(&self, own: Option<f64>, optimizer: f64) -> f64 {
+        own.unwrap_or(if self.decay { optimizer } else { 0.0 })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let not_negative = |x: f64| (0.0..f64::INFINITY).contains(&x);
+        for (field, value) in [
+            ("learning_rate_scale", Some(self.learning_rate_scale)),
+            ("l2", self.l2),
+            ("weight_decay", self.weight_decay),
+        ] {
+            if let Some(value) = value.filter(|&value| !not_negative(value)) {
+                let block = self.name.clone();
+                return Err(Error::Block {
+                    block,
+                    field,
+                    value,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
 /// Blocks, back to back, in one flat buffer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Layout {
     blocks: Vec<(Block, Range<usize>)>,
     len: usize,
@@ -43,11 +82,12 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::DuplicateBlock`] if two blocks share a name, [`Error::LayoutTooLarge`] if the
-    /// number of coordinates overflows.
+    /// number of coordinates overflows, [`Error::Block`] if a factor is negative or not finite.
     pub fn new(blocks: Vec<Block>) -> Result<Self, Error> {
         let mut layout = Layout::default();
         let mut names = HashSet::new();
         for block in blocks {
+            block.check()?;
             let end = (block.shape.iter())
                 .try_fold(1, |n: usize, &side| n.checked_mul(side))
                 .and_then(|n| layout.len.checked_add(n))
@@ -80,15 +120,30 @@ impl Layout {
             .map(|(block, range)| (block, range.clone()))
     }
 
-    /// The flat buffer cut into pieces of at most `size` coordinates, each within one block:
-    /// length and whether to decay. The cut depends on nothing but the layout and `size`.
-    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = (usize, bool)> {
-        self.blocks().flat_map(move |(block, range)| {
-            let decay = block.decay;
+    /// The block of this number.
+    pub(crate) fn block(&self, number: usize) -> &Block {
+        &self.blocks[number].0
+    }
+
+    /// Number of blocks.
+    pub fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Number of coordinates that are not frozen.
+    pub fn trainable(&self) -> usize {
+        let blocks = self.blocks().filter(|(block, _)| !block.frozen);
+        blocks.map(|(_, range)| range.len()).sum()
+    }
+
+    /// The flat buffer cut into pieces of at most `size` coordinates, each within one block: number
+    /// of the block and range. The cut depends on nothing but the layout and `size`.
+    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.flat_map(move |(number, (_, range))| {
             let end = range.end;
-            range
-                .step_by(size)
-                .map(move |start| (size.min(end - start), decay))
+            let starts = range.clone().step_by(size);
+            starts.map(move |start| (number, start..end.min(start + size)))
         })
     }
 }
@@ -120,7 +175,7 @@ mod tests {
         let chunks: Vec<_> = layout.chunks(5).collect();
         assert_eq!(
             chunks,
-            [(5, true), (5, true), (2, true), (1, false), (4, false)]
+            [(0, 0..5), (0, 5..10), (0, 10..12), (1, 12..13), (3, 13..17)]
         );
     }
 

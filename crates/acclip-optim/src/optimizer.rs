@@ -1,43 +1,60 @@
-//! An optimizer: a clip, an update rule, and their hyper-parameters, checked once.
+//! An optimizer: a chain of links, and how it is run.
 
-use crate::acclip::AcClip;
-use crate::adamw::AdamW;
+use std::borrow::Cow;
+
 use crate::alias::ALIASES;
-use crate::clip::Clip;
-use crate::hyper::Field;
+use crate::clips::Norms;
+use crate::hyper::{Field, Value};
 use crate::pass::{self, Pass};
-use crate::sgd::Sgd;
+use crate::real::{Values, ValuesMut};
+use crate::rules::WithKernel;
+use crate::rules::sgd::Plain;
+use crate::simd::InstructionSet;
 use crate::state::check_length;
-use crate::{Error, Hyper, Layout, Real, State};
+use crate::stats::{BlockStats, NonFinite, Stats, Sums};
+use crate::storage::Dice;
+use crate::{Element, Error, Format, Hyper, Layout, Link, Real, State, chain, project};
 
-/// An optimizer with its hyper-parameters; it holds nothing else, and is cheap to copy.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// An optimizer with its hyper-parameters; it holds nothing else.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Optimizer {
-    pub(crate) name: &'static str,
-    pub(crate) clip: Clip,
-    pub(crate) rule: Rule,
-    pub(crate) weight_decay: f64,
+    name: Cow<'static, str>,
+    links: Vec<Link>,
+    format: Format,
+    non_finite: NonFinite,
+    set: InstructionSet,
+    one_pass: bool,
 }
 
-/// An update rule: what is done with the clipped gradient.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Rule {
-    Sgd(Sgd),
-    AcClip(AcClip),
-    AdamW(AdamW),
+/// What the links of one step are told.
+pub(crate) struct Prepared<'a> {
+    pub t: u64,
+    pub learning_rate: f64,
+    pub layout: &'a Layout,
+    pub set: InstructionSet,
+    seed: u64,
 }
 
-/// What one step did.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stats {
-    /// Euclidean norm of the gradient over all blocks, before any clip.
-    pub grad_norm: f64,
-    /// Euclidean norm of learning_rate·(u + weight_decay·x), the step that was taken. Not finite
-    /// when the parameters have left the range of their type.
-    pub update_norm: f64,
-    /// For a global clip, 1 if the gradient was scaled down, else 0. Otherwise the share of
-    /// coordinates that were clipped: by `tau`, or by ACClip (minimum below 1 and momentum not 0).
-    pub clipped: f64,
+impl Prepared<'_> {
+    /// Random bits for rounding: 0 for the parameters, then the slots.
+    pub(crate) fn dice(&self, buffer: usize) -> Dice {
+        Dice::new(self.seed, self.t, buffer)
+    }
+
+    /// How many of the state's small memories belong to a link.
+    pub(crate) fn memory_count(&self, link: &Link) -> usize {
+        link.norm_clip()
+            .map_or(0, |clip| clip.memory(self.layout.block_count()).len())
+    }
+}
+
+/// The links of a chain that fits into one pass: each at most once, and in this order.
+#[derive(Default)]
+struct OnePass<'a> {
+    norm_clip: Option<&'a Link>,
+    tau: Option<f64>,
+    rule: Option<&'a Link>,
+    weight_decay: f64,
 }
 
 impl Optimizer {
@@ -48,98 +65,200 @@ impl Optimizer {
     /// [`Error::UnknownOptimizer`]; [`Error::UnusedHyper`] for a hyper-parameter that this
     /// optimizer does not take; [`Error::HyperOutOfRange`].
     pub fn new(name: &str, hyper: &Hyper) -> Result<Self, Error> {
-        let row = ALIASES.iter().find(|row| row.name == name);
-        let mut optimizer = *row.ok_or_else(|| Error::UnknownOptimizer {
-            name: name.to_owned(),
-        })?;
-        let mut given = *hyper;
-        for field in Field::ALL {
-            let Some(value) = *given.field(field) else {
-                continue;
-            };
-            let (optimizer_name, field_name) = (optimizer.name, field.name());
-            match optimizer.field(field) {
-                Some(place) => *place = value,
-                None => {
-                    let allowed = Field::ALL
-                        .into_iter()
-                        .filter(|&f| optimizer.field(f).is_some());
-                    let allowed = allowed.map(Field::name).collect();
-                    return Err(Error::UnusedHyper {
-                        optimizer: optimizer_name,
-                        field: field_name,
-                        allowed,
-                    });
-                }
-            }
-            let (range, inside) = field.range(value);
-            if !inside {
-                return Err(Error::HyperOutOfRange {
-                    optimizer: optimizer_name,
-                    field: field_name,
-                    value,
-                    range,
+        let (name, links) = (ALIASES.iter().find(|row| row.0 == name))
+            .copied()
+            .ok_or_else(|| Error::UnknownOptimizer {
+                name: name.to_owned(),
+            })?;
+        let mut optimizer = Optimizer::of(Cow::Borrowed(name), links.to_vec());
+        for (field, value) in hyper.given() {
+            if !optimizer.set_hyper(field, value) {
+                return Err(Error::UnusedHyper {
+                    optimizer: name.to_owned(),
+                    field: field.name(),
+                    allowed: optimizer.fields().into_iter().map(|(field, _)| field.name()).collect(),
                 });
             }
         }
+        optimizer.check()?;
         Ok(optimizer)
     }
 
+    /// A chain of one's own. The gradient goes through the links in their order; what comes out is the
+    /// direction u of x ← x − learning_rate·u.
+    ///
+    /// # Errors
+    /// [`Error::HyperOutOfRange`]; [`Error::LinkAfterProjection`], since projections act on the
+    /// parameters when the step has been taken.
+    ///
+    /// ```
+    /// use acclip_optim::{Adam, ClipCoordinate, Link, Optimizer, Sgd};
+    ///
+    /// let adam = Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+    /// let clipped = Optimizer::chain("cclip-adamw", vec![
+    ///     Link::ClipCoordinate(ClipCoordinate { tau: 0.01 }),
+    ///     Link::Adam(adam),
+    ///     Link::WeightDecay(0.01),
+    /// ])?;
+    /// # Ok::<(), acclip_optim::Error>(())
+    /// ```
+    pub fn chain(name: impl Into<String>, links: Vec<Link>) -> Result<Self, Error> {
+        let optimizer = Optimizer::of(Cow::Owned(name.into()), links);
+        optimizer.check()?;
+        Ok(optimizer)
+    }
+
+    fn of(name: Cow<'static, str>, links: Vec<Link>) -> Self {
+        Optimizer {
+            name,
+            links,
+            format: Format::default(),
+            non_finite: NonFinite::default(),
+            set: InstructionSet::default(),
+            one_pass: true,
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let mut projections = false;
+        for link in &self.links {
+            link.check(&self.name)?;
+            let projection = matches!(link, Link::ProjectBall(_) | Link::ProjectBox(_));
+            if projections && !projection {
+                return Err(Error::LinkAfterProjection {
+                    optimizer: self.name.to_string(),
+                });
+            }
+            projections = projection;
+        }
+        Ok(())
+    }
+
+    /// Keeps new states in this format; [`Format::Full`] unless set.
+    pub fn with_format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Treats gradients that are not finite so; [`NonFinite::Error`] unless set.
+    pub fn with_non_finite(mut self, policy: NonFinite) -> Self {
+        self.non_finite = policy;
+        self
+    }
+
+    /// Uses these instructions, if the processor has them; the widest unless set. Results do not
+    /// depend on it.
+    pub fn with_instruction_set(mut self, set: InstructionSet) -> Self {
+        self.set = set;
+        self
+    }
+
+    /// Whether a chain that fits into one pass over memory is run so, which is the default; otherwise
+    /// link by link, with the same bits. For tests and measurements.
+    pub fn with_one_pass(mut self, one_pass: bool) -> Self {
+        self.one_pass = one_pass;
+        self
+    }
+
     /// The name it was made by.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The links, in order.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The format of new states.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Its hyper-parameters, defaults filled in: a value in exactly the fields that it takes.
     pub fn hyper(&self) -> Hyper {
-        let (mut hyper, mut optimizer) = (Hyper::default(), *self);
-        for field in Field::ALL {
-            *hyper.field(field) = optimizer.field(field).copied();
+        let mut hyper = Hyper::default();
+        for (field, value) in self.clone().fields() {
+            hyper.set(field, value);
         }
         hyper
     }
 
-    /// The clip's threshold, `max_norm` or `tau`; `None` without a clip or if it adapts (ACClip).
+    /// The fixed threshold of its clip, `max_norm` or `tau`; `None` without a clip or if it adapts.
     pub fn threshold(&self) -> Option<f64> {
-        self.clip.threshold()
+        self.links.iter().find_map(|link| match link {
+            Link::ClipNorm(clip) => Some(clip.max_norm),
+            Link::ClipCoordinate(clip) => Some(clip.tau),
+            _ => None,
+        })
     }
 
-    /// Names of the state's slots, each with one value per coordinate. `m`: momentum;
-    /// `v`: average of g²; `tau_alpha`: ACClip's τ^α. SGD has `m` only if `momentum` is not 0.
-    pub fn slot_names(&self) -> &'static [&'static str] {
-        match &self.rule {
-            Rule::Sgd(rule) => rule.slots(),
-            Rule::AcClip(rule) => rule.slots(),
-            Rule::AdamW(rule) => rule.slots(),
+    /// Names of what the state holds: a value for each coordinate (`m`: momentum; `v`: average of g²;
+    /// `tau_alpha`: ACClip's τ^α; …), or a few numbers of a clip. A name that an earlier link of the
+    /// chain has is followed by the number of the link: `m.2`.
+    pub fn slot_names(&self) -> Vec<String> {
+        let (slots, memories) = self.names(0);
+        let slots = slots.into_iter().map(|(name, _)| name);
+        slots.chain(memories.into_iter().map(|(name, _)| name)).collect()
+    }
+
+    /// Name and sign of each slot, name and length of each memory.
+    pub(crate) fn names(&self, blocks: usize) -> (Vec<(String, bool)>, Vec<(String, usize)>) {
+        let (mut slots, mut memories) = (Vec::new(), Vec::new());
+        let mut taken: Vec<String> = Vec::new();
+        let mut name = |number: usize, name: &str| {
+            let mut name = name.to_owned();
+            if taken.contains(&name) {
+                name = format!("{name}.{}", number + 1);
+            }
+            taken.push(name.clone());
+            name
+        };
+        for (number, link) in self.links.iter().enumerate() {
+            for &(slot, signed) in link.slots() {
+                slots.push((name(number, slot), signed));
+            }
+            let memory = link.norm_clip().map(|clip| clip.memory(blocks));
+            for (memory, len) in memory.into_iter().flatten() {
+                memories.push((name(number, memory), len));
+            }
         }
+        (slots, memories)
     }
 
     /// The state before the first step.
     pub fn init<F: Real>(&self, layout: &Layout) -> State<F> {
-        State::zeros(self.slot_names(), layout.len())
+        State::zeros(self, layout)
     }
 
     /// Takes one step: updates `params` and `state` (whose `t` grows by one) from the gradient
-    /// `grad` of the loss at `params`. Both slices have one value per coordinate of `layout`.
+    /// `grad` of the loss at `params`. Both slices have one value per coordinate of `layout`; each
+    /// holds `f32` or `bf16` with a `State<f32>`, or `f64` with a `State<f64>`.
     ///
     /// # Cost
-    /// One pass that reads and writes parameters and slots once, and before it one that reads the
-    /// gradient alone: the norm and the check for infinities and NaN, without which a bad gradient
-    /// could not leave everything untouched. The second reading costs 4 bytes per `f32`
-    /// coordinate, beside 12 (SGD) to 32 (`acclip`) of the pass itself.
+    /// A chain of at most one clip by norm, one by coordinate, one coordinate-wise rule and one
+    /// decoupled decay, in this order, is run in **one pass** that reads and writes parameters and
+    /// slots once; all names but `nsgd-momentum`, `agc` and `stable-adamw` are such chains, unless
+    /// there is L2 decay. The policies [`NonFinite::Error`] and [`NonFinite::Skip`], and clips by norm,
+    /// read the gradient once more before: 4 bytes per `f32` coordinate, beside 12 (SGD) to 36
+    /// (`acclip`) of the pass. Other chains go over memory once a link.
     ///
     /// # Errors
     /// [`Error::LearningRate`], [`Error::Length`], [`Error::StateSlots`] (a state of another
     /// optimizer), [`Error::NonFiniteGradient`], [`Error::GradientOverflow`]; after any of them
     /// `params` and `state` are as before.
-    pub fn step<F: Real>(
+    pub fn step<P, G>(
         &self,
         learning_rate: f64,
         layout: &Layout,
-        params: &mut [F],
-        grad: &[F],
-        state: &mut State<F>,
-    ) -> Result<Stats, Error> {
+        params: &mut [P],
+        grad: &[G],
+        state: &mut State<P::Compute>,
+    ) -> Result<Stats, Error>
+    where
+        P: Element,
+        G: Element<Compute = P::Compute>,
+    {
         if !(0.0..f64::INFINITY).contains(&learning_rate) {
             return Err(Error::LearningRate {
                 value: learning_rate,
@@ -148,68 +267,249 @@ impl Optimizer {
         check_length("params", layout.len(), params.len())?;
         check_length("grad", layout.len(), grad.len())?;
         state.check(self, layout)?;
-        let grad_norm = finite_norm(layout, grad)?;
-
-        let t = state.t.saturating_add(1);
-        let clipper = self.clip.at(grad_norm);
-        let weight_decay = self.weight_decay;
-        let pass = Pass {
-            learning_rate,
-            weight_decay,
-            clipper,
-            layout,
-            params,
-            grad,
-            state,
-        };
-        let moved = match &self.rule {
-            Rule::Sgd(rule) => rule.run(pass),
-            Rule::AcClip(rule) => rule.run(t, pass),
-            Rule::AdamW(rule) => rule.run(t, pass),
-        };
-        state.t = t;
-
-        let clipped = match self.clip {
-            Clip::GlobalNorm { .. } => f64::from(u8::from(clipper.scaled)),
-            _ => moved.clipped as f64 / layout.len().max(1) as f64,
-        };
-        Ok(Stats {
-            grad_norm,
-            update_norm: learning_rate * moved.squares.sqrt(),
-            clipped,
-        })
+        self.check_links(layout)?;
+        self.step_values(learning_rate, layout, P::values_mut(params), G::values(grad), state)
     }
 
-    /// The place of a hyper-parameter, if this optimizer takes it.
-    fn field(&mut self, field: Field) -> Option<&mut f64> {
-        use Rule::{AcClip as Ac, AdamW as Ad};
-        match (field, &mut self.clip, &mut self.rule) {
-            (Field::WeightDecay, _, _) => Some(&mut self.weight_decay),
-            (Field::MaxNorm, Clip::GlobalNorm { max_norm }, _) => Some(max_norm),
-            (Field::Tau, Clip::Coordinate { tau }, _) => Some(tau),
-            (Field::Momentum, _, Rule::Sgd(Sgd { momentum })) => Some(momentum),
-            (Field::Alpha, _, Ac(AcClip { alpha, .. })) => Some(alpha),
-            (Field::Beta1, _, Ac(AcClip { beta1, .. }) | Ad(AdamW { beta1, .. })) => Some(beta1),
-            (Field::Beta2, _, Ac(AcClip { beta2, .. }) | Ad(AdamW { beta2, .. })) => Some(beta2),
-            (Field::Eps, _, Ac(AcClip { eps, .. }) | Ad(AdamW { eps, .. })) => Some(eps),
-            _ => None,
+    fn step_values<F: Real>(
+        &self,
+        learning_rate: f64,
+        layout: &Layout,
+        mut params: ValuesMut<'_, F>,
+        grad: Values<'_, F>,
+        state: &mut State<F>,
+    ) -> Result<Stats, Error> {
+        let plan = self.plan(layout).filter(|_| self.one_pass);
+        let zero = self.non_finite == NonFinite::Zero;
+        let clips_first = plan.as_ref().is_none_or(|plan| plan.norm_clip.is_some());
+        let mut measured = None;
+        if !zero || clips_first {
+            let sums = pass::measure(self.set, layout, grad);
+            if !zero && sums.iter().any(|sums| sums.zeroed > 0) {
+                if self.non_finite == NonFinite::Skip {
+                    state.skipped += 1;
+                    return Ok(skipped(layout));
+                }
+                return Err(first_bad(layout, grad));
+            }
+            if !sums.iter().map(|sums| sums.grad).sum::<f64>().is_finite() {
+                return Err(Error::GradientOverflow);
+            }
+            measured = Some(sums);
+        }
+
+        let at = Prepared {
+            t: state.t.saturating_add(1),
+            learning_rate,
+            layout,
+            set: self.set,
+            seed: state.seed,
+        };
+        let mut sums = match plan {
+            Some(plan) => run_one_pass(&plan, &at, &mut params, grad, state, measured.as_deref()),
+            None => {
+                let mut u = state.take_scratch(layout.len());
+                fill(&mut u, grad);
+                let sums = chain::run(&at, &self.links, &mut u, &mut params, state);
+                state.return_scratch(u);
+                sums
+            }
+        };
+        for link in &self.links {
+            project::project(link, &at, &mut params);
+        }
+        if let Some(measured) = measured {
+            for (sums, measured) in sums.iter_mut().zip(measured) {
+                (sums.grad, sums.zeroed) = (measured.grad, measured.zeroed);
+            }
+        }
+        state.t = at.t;
+        let stats = summary(layout, learning_rate, &sums);
+        state.zeroed += stats.zeroed;
+        Ok(stats)
+    }
+
+    /// The chain as one pass, if it is one.
+    fn plan(&self, layout: &Layout) -> Option<OnePass<'_>> {
+        let mut plan = OnePass::default();
+        let mut stage = 0;
+        for link in &self.links {
+            let place = match link {
+                Link::Normalize(_) | Link::StableAdam(_) | Link::Agc(_) | Link::ClipCoordinates(_) => {
+                    return None;
+                }
+                Link::L2(all) => {
+                    let none = |(b, _): (&crate::Block, _)| b.decay_by(b.l2, *all) == 0.0;
+                    if !layout.blocks().all(none) {
+                        return None;
+                    }
+                    continue;
+                }
+                Link::ClipCoordinate(clip) => {
+                    plan.tau = Some(clip.tau);
+                    2
+                }
+                Link::WeightDecay(coefficient) => {
+                    plan.weight_decay = *coefficient;
+                    4
+                }
+                Link::ProjectBall(_) | Link::ProjectBox(_) => continue,
+                clip if clip.norm_clip().is_some() => {
+                    plan.norm_clip = Some(clip);
+                    1
+                }
+                rule => {
+                    plan.rule = Some(rule);
+                    3
+                }
+            };
+            if place <= stage {
+                return None;
+            }
+            stage = place;
+        }
+        // Without the link, blocks with a coefficient of their own do not decay either.
+        let decays = self.links.iter().any(|link| matches!(link, Link::WeightDecay(_)));
+        let own = |(b, _): (&crate::Block, _)| b.weight_decay.is_some();
+        (decays || !layout.blocks().any(own)).then_some(plan)
+    }
+
+    /// Links that belong to a layout of a certain length.
+    fn check_links(&self, layout: &Layout) -> Result<(), Error> {
+        for link in &self.links {
+            if let Link::ClipCoordinates(tau) = link {
+                check_length("tau", layout.len(), tau.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Its hyper-parameters; of two links with the same one, the first's.
+    fn fields(&self) -> Vec<(Field, Value)> {
+        let mut fields: Vec<(Field, Value)> = Vec::new();
+        for mut link in self.links.clone() {
+            for (field, place) in link.places() {
+                if fields.iter().all(|(known, _)| *known != field) {
+                    fields.push((field, place.get()));
+                }
+            }
+        }
+        fields
+    }
+
+    /// Sets a hyper-parameter of the first link that has it.
+    fn set_hyper(&mut self, field: Field, value: Value) -> bool {
+        let places = self.links.iter_mut().flat_map(Link::places);
+        match places.into_iter().find(|(known, _)| *known == field) {
+            Some((_, mut place)) => {
+                place.set(value);
+                true
+            }
+            None => false,
         }
     }
 }
 
-/// ‖g‖, or the first coordinate that is not finite.
-fn finite_norm<F: Real>(layout: &Layout, grad: &[F]) -> Result<f64, Error> {
-    let squares = pass::squared_norm(grad);
-    if squares.is_finite() {
-        return Ok(squares.sqrt());
-    }
-    for (block, range) in layout.blocks() {
-        if let Some(index) = grad[range].iter().position(|g| !g.is_finite()) {
-            return Err(Error::NonFiniteGradient {
-                block: block.name.clone(),
-                index,
-            });
+fn run_one_pass<F: Real>(
+    plan: &OnePass<'_>,
+    at: &Prepared<'_>,
+    params: &mut ValuesMut<'_, F>,
+    grad: Values<'_, F>,
+    state: &mut State<F>,
+    measured: Option<&[Sums]>,
+) -> Vec<Sums> {
+    let layout = at.layout;
+    let scales = match plan.norm_clip.and_then(Link::norm_clip) {
+        Some(clip) => {
+            let squares: Vec<f64> = measured.unwrap_or_default().iter().map(|s| s.grad).collect();
+            let memories = 0..clip.memory(layout.block_count()).len();
+            clip.factors(at.t, &Norms::from_squares(&squares), &mut state.memories(memories))
+        }
+        None => vec![1.0; layout.block_count()],
+    };
+    let slots = state.views(0..plan.rule.map_or(0, |rule| rule.slots().len()));
+    let pass = Pass {
+        set: at.set,
+        layout,
+        params: params.reborrow(),
+        grad,
+        dice: (0..=slots.len()).map(|buffer| at.dice(buffer)).collect(),
+        slots,
+        scales: scales.clone(),
+        tau: plan.tau.unwrap_or(f64::INFINITY),
+        learning_rate: at.learning_rate,
+        weight_decay: (layout.blocks())
+            .map(|(block, _)| block.decay_by(block.weight_decay, plan.weight_decay))
+            .collect(),
+        measure: measured.is_none(),
+    };
+    let mut sums = match plan.rule {
+        None => pass.with(&Plain),
+        Some(rule) => match rule.with_kernel(at.t, pass) {
+            Some(sums) => sums,
+            None => unreachable!("only coordinate-wise rules are planned for one pass"),
+        },
+    };
+    for (((block, range), sums), scale) in layout.blocks().zip(&mut sums).zip(scales) {
+        if scale < 1.0 && !block.frozen {
+            sums.clipped = range.len() as u64;
         }
     }
-    Err(Error::GradientOverflow)
+    sums
+}
+
+/// Copies the gradient, with what is not finite as 0.
+fn fill<F: Real>(u: &mut [F], grad: Values<'_, F>) {
+    use crate::storage::TILE;
+    let mut buffer = [F::zero(); TILE];
+    for (tile, u) in u.chunks_mut(TILE).enumerate() {
+        let grad = grad.tile(tile * TILE, u.len(), &mut buffer);
+        for (u, &g) in u.iter_mut().zip(grad) {
+            *u = if g.is_finite() { g } else { F::zero() };
+        }
+    }
+}
+
+fn skipped(layout: &Layout) -> Stats {
+    Stats {
+        grad_norm: f64::NAN,
+        skipped: true,
+        blocks: vec![BlockStats::default(); layout.block_count()],
+        ..Stats::default()
+    }
+}
+
+/// The first entry that is not finite, of a gradient that has one.
+fn first_bad<F: Real>(layout: &Layout, grad: Values<'_, F>) -> Error {
+    for (block, range) in layout.blocks().filter(|(block, _)| !block.frozen) {
+        let mut buffer = [F::zero(); crate::storage::TILE];
+        for index in range.clone() {
+            if !grad.tile(index, 1, &mut buffer)[0].is_finite() {
+                return Error::NonFiniteGradient {
+                    block: block.name.clone(),
+                    index: index - range.start,
+                };
+            }
+        }
+    }
+    Error::GradientOverflow
+}
+
+fn summary(layout: &Layout, learning_rate: f64, sums: &[Sums]) -> Stats {
+    let mut all = Sums::default();
+    sums.iter().for_each(|&sums| all += sums);
+    let block = |sums: &Sums| BlockStats {
+        grad_norm: sums.grad.sqrt(),
+        update_norm: learning_rate * sums.update.sqrt(),
+        clipped: sums.clipped,
+        zeroed: sums.zeroed,
+    };
+    Stats {
+        grad_norm: all.grad.sqrt(),
+        update_norm: learning_rate * all.update.sqrt(),
+        clipped: all.clipped as f64 / layout.trainable().max(1) as f64,
+        zeroed: all.zeroed,
+        skipped: false,
+        blocks: sums.iter().map(block).collect(),
+    }
 }

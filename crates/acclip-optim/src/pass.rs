@@ -1,147 +1,319 @@
-//! One pass over memory: runs a rule over all coordinates, in parallel, to the same bits always.
+//! One pass over memory: clip, rule, decay and step for each coordinate while it is in registers.
 //!
-//! A rule is a function of one coordinate ([`Kernel`]). The flat buffers are cut into chunks of at
-//! most [`CHUNK`] coordinates, each within one block; the cut depends only on the layout. Threads
-//! take whole chunks, and what chunks report is added up in chunk order, so the number of threads
-//! changes neither the parameters nor the norms.
+//! The flat buffers are cut into chunks of at most [`CHUNK`] coordinates, each within one block; the
+//! cut depends only on the layout. Threads take whole chunks, and what chunks report is added up in
+//! chunk order, so the number of threads changes neither the parameters nor the norms.
 //!
-//! Within a chunk, the new values of [`TILE`] coordinates at a time go to the stack and are copied
-//! from there. So the compiler sees that what is written does not overlap what is read, and emits
-//! vector code for every rule; main memory is still read once and written once.
+//! Within a chunk, [`TILE`] coordinates at a time are widened to the type of computation (which costs
+//! nothing where they are stored in it), updated by one loop, summed up while they are in the cache,
+//! and narrowed again. The loop has a function of its own for each number of slots, with every buffer
+//! an argument: so the compiler knows that none overlaps another, and makes vector code.
 
 use rayon::prelude::*;
 
-use crate::clip::Clipper;
-use crate::{Layout, Real, State};
+use crate::clips::coordinate::clamp;
+use crate::real::{Values, ValuesMut};
+use crate::rules::{Kernel, WithKernel};
+use crate::simd::InstructionSet;
+use crate::stats::Sums;
+use crate::storage::{Dice, StoreMut, TILE};
+use crate::{Layout, Real};
 
-/// Coordinates that a thread takes at a time.
+/// Coordinates that a thread takes at a time; a multiple of [`TILE`].
 pub(crate) const CHUNK: usize = 32 * 1024;
-/// Coordinates on the stack at a time.
-const TILE: usize = 256;
 /// Independent sums within [`sum_of_squares`].
-const LANES: usize = 8;
-
-/// An update rule at one step, its scalars ready, on one coordinate with `S` state slots.
-pub(crate) trait Kernel<F, const S: usize>: Sync {
-    /// Takes the (clipped) gradient coordinate, updates the slots, and returns the direction u
-    /// and whether the rule itself clipped.
-    fn update(&self, g: F, slots: &mut [F; S]) -> (F, bool);
-}
+const LANES: usize = 16;
 
 /// Everything a step works on, apart from the rule.
 pub(crate) struct Pass<'a, F> {
-    pub learning_rate: f64,
-    pub weight_decay: f64,
-    pub clipper: Clipper<F>,
+    pub set: InstructionSet,
     pub layout: &'a Layout,
-    pub params: &'a mut [F],
-    pub grad: &'a [F],
-    pub state: &'a mut State<F>,
+    pub params: ValuesMut<'a, F>,
+    pub grad: Values<'a, F>,
+    pub slots: Vec<StoreMut<'a, F>>,
+    /// Factor of the gradient, by block.
+    pub scales: Vec<f64>,
+    /// Threshold of each coordinate, after that factor.
+    pub tau: f64,
+    pub learning_rate: f64,
+    /// Decoupled weight decay, by block.
+    pub weight_decay: Vec<f64>,
+    /// Whether the gradient's norm is still unknown.
+    pub measure: bool,
+    /// For the parameters; the slots take the next ones.
+    pub dice: Vec<Dice>,
 }
 
-/// What a pass, or a part of it, has done.
-#[derive(Default)]
-pub(crate) struct Moved {
-    /// Σ (u + weight_decay·x)².
-    pub squares: f64,
-    /// Coordinates that were clipped, by the clip or by the rule.
-    pub clipped: u64,
-}
-
-/// A chunk's share of the buffers.
+/// A chunk's share of the buffers, and its block's scalars.
 struct Chunk<'a, F, const S: usize> {
-    weight_decay: F,
-    params: &'a mut [F],
-    grad: &'a [F],
-    slots: [&'a mut [F]; S],
+    set: InstructionSet,
+    block: usize,
+    params: ValuesMut<'a, F>,
+    grad: Values<'a, F>,
+    slots: [StoreMut<'a, F>; S],
+    scalars: Scalars<F>,
+    learning_rate_scale: f64,
+    measure: bool,
+    params_dice: Dice,
+    slot_dice: [Dice; S],
 }
 
-impl<F: Real> Pass<'_, F> {
-    /// x ← x − learning_rate·(u + weight_decay·x) with u from `kernel`, on every coordinate.
-    ///
-    /// Buffers must be as long as the layout, and the state must have `S` slots.
-    pub(crate) fn run<K: Kernel<F, S>, const S: usize>(self, kernel: &K) -> Moved {
-        let (mut params, mut grad) = (self.params, self.grad);
-        let mut slots: [&mut [F]; S] = self.state.views();
+#[derive(Clone, Copy)]
+struct Scalars<F> {
+    scale: F,
+    tau: F,
+    learning_rate: F,
+    weight_decay: F,
+}
+
+impl<F: Real> WithKernel<F> for Pass<'_, F> {
+    /// Sums by block.
+    type Output = Vec<Sums>;
+
+    /// x ← x − learning_rate·(u + weight_decay·x) with u from `kernel`, on every coordinate that is
+    /// not frozen. Buffers are as long as the layout, and there are `S` slots.
+    fn with<K: Kernel<F, S>, const S: usize>(self, kernel: &K) -> Vec<Sums> {
+        let Pass {
+            mut params,
+            mut grad,
+            slots,
+            ..
+        } = self;
+        let Ok(mut slots): Result<[StoreMut<F>; S], _> = slots.try_into() else {
+            unreachable!("a link lists one slot for each that its kernel takes")
+        };
         let mut chunks = Vec::new();
-        for (len, decay) in self.layout.chunks(CHUNK) {
+        for (block, range) in self.layout.chunks(CHUNK) {
+            let (len, start) = (range.len(), range.start);
+            let (params, grad) = (params.take(len), grad.take(len));
+            let slots = slots.each_mut().map(|slot| slot.take(len));
+            let group = self.layout.block(block);
+            if group.frozen {
+                continue;
+            }
             chunks.push(Chunk {
-                weight_decay: F::narrow(if decay { self.weight_decay } else { 0.0 }),
-                params: params.split_off_mut(..len).unwrap_or_default(),
-                grad: grad.split_off(..len).unwrap_or_default(),
-                slots: slots
-                    .each_mut()
-                    .map(|slot| slot.split_off_mut(..len).unwrap_or_default()),
+                set: self.set,
+                block,
+                params,
+                grad,
+                slots,
+                scalars: Scalars {
+                    scale: F::narrow(self.scales[block]),
+                    tau: F::narrow(self.tau),
+                    learning_rate: F::narrow(self.learning_rate * group.learning_rate_scale),
+                    weight_decay: F::narrow(self.weight_decay[block]),
+                },
+                learning_rate_scale: group.learning_rate_scale,
+                measure: self.measure,
+                params_dice: self.dice[0].at(start),
+                slot_dice: std::array::from_fn(|s| self.dice[s + 1].at(start)),
             });
         }
-        let learning_rate = F::narrow(self.learning_rate);
-        let moved: Vec<Moved> = (chunks.into_par_iter())
-            .map(|chunk| chunk.run(kernel, self.clipper, learning_rate))
+        let parts: Vec<(usize, Sums)> = (chunks.into_par_iter())
+            .map(|mut chunk| (chunk.block, chunk.run(kernel)))
             .collect();
-        moved.into_iter().fold(Moved::default(), Moved::plus)
+        by_block(self.layout, parts)
     }
 }
 
-impl Moved {
-    fn plus(self, next: Moved) -> Moved {
-        Moved {
-            squares: self.squares + next.squares,
-            clipped: self.clipped + next.clipped,
-        }
+/// Adds up what chunks report, in their order.
+pub(crate) fn by_block(layout: &Layout, parts: Vec<(usize, Sums)>) -> Vec<Sums> {
+    let mut sums = vec![Sums::default(); layout.block_count()];
+    for (block, part) in parts {
+        sums[block] += part;
     }
+    sums
 }
 
 impl<F: Real, const S: usize> Chunk<'_, F, S> {
-    fn run<K: Kernel<F, S>>(mut self, kernel: &K, clipper: Clipper<F>, learning_rate: F) -> Moved {
-        let mut moved = Moved::default();
-        let mut new_params = [F::zero(); TILE];
-        let mut new_slots = [[F::zero(); TILE]; S];
+    fn run<K: Kernel<F, S>>(&mut self, kernel: &K) -> Sums {
+        self.set.run(
+            #[inline(always)]
+            |fma| self.run_on(kernel, fma),
+        )
+    }
+
+    #[inline(always)]
+    fn run_on<K: Kernel<F, S>>(&mut self, kernel: &K, fma: bool) -> Sums {
+        let mut sums = Sums::default();
         let mut direction = [F::zero(); TILE];
+        let mut params_buffer = [F::zero(); TILE];
+        let mut grad_buffer = [F::zero(); TILE];
+        let mut slot_buffers = [[F::zero(); TILE]; S];
         for start in (0..self.params.len()).step_by(TILE) {
-            let tile = start..self.params.len().min(start + TILE);
-            let n = tile.len();
-            let (x, g) = (&self.params[tile.clone()], &self.grad[tile.clone()]);
-            let slots = self.slots.each_ref().map(|slot| &slot[tile.clone()]);
-            let mut clipped = 0_u32;
-            for i in 0..n {
-                let mut here: [F; S] = std::array::from_fn(|s| slots[s][i]);
-                let (g, by_clip) = clipper.apply(g[i]);
-                let (u, by_rule) = kernel.update(g, &mut here);
-                for s in 0..S {
-                    new_slots[s][i] = here[s];
-                }
-                direction[i] = u + self.weight_decay * x[i];
-                new_params[i] = x[i] - learning_rate * direction[i];
-                clipped += u32::from(by_clip | by_rule);
+            let n = TILE.min(self.params.len() - start);
+            let params = self.params.open(start, n, &mut params_buffer);
+            let grad = self.grad.tile(start, n, &mut grad_buffer);
+            let slots = open_slots(&mut self.slots, &mut slot_buffers, start, n);
+            let u = &mut direction[..n];
+            let (clipped, zeroed) = update_tile(kernel, self.scalars, params, grad, u, slots);
+            sums.clipped += u64::from(clipped);
+            sums.zeroed += u64::from(zeroed);
+            sums.update += sum_of_squares(u, fma);
+            if self.measure {
+                let squares = sum_of_squares(grad, fma);
+                sums.grad += if squares.is_finite() {
+                    squares
+                } else {
+                    sum_of_finite_squares(grad)
+                };
             }
-            self.params[tile.clone()].copy_from_slice(&new_params[..n]);
-            for (slot, new) in self.slots.iter_mut().zip(&new_slots) {
-                slot[tile.clone()].copy_from_slice(&new[..n]);
-            }
-            moved.squares += sum_of_squares(&direction[..n]);
-            moved.clipped += u64::from(clipped);
+            let dice = self.params_dice;
+            self.params.close(start, n, &params_buffer, dice);
+            close_slots(&mut self.slots, &slot_buffers, self.slot_dice, start, n);
         }
-        moved
+        sums.update *= self.learning_rate_scale * self.learning_rate_scale;
+        sums
     }
 }
 
-/// Σ gᵢ², in f64, by chunks added in order: the same bits for any number of threads.
-pub(crate) fn squared_norm<F: Real>(grad: &[F]) -> f64 {
-    let parts: Vec<f64> = grad.par_chunks(CHUNK).map(sum_of_squares).collect();
-    parts.into_iter().sum()
+/// The same tile of every slot, in the type of computation.
+#[inline(always)]
+pub(crate) fn open_slots<'b, F: Real, const S: usize>(
+    slots: &'b mut [StoreMut<'_, F>; S],
+    buffers: &'b mut [[F; TILE]; S],
+    start: usize,
+    n: usize,
+) -> [&'b mut [F]; S] {
+    let mut buffers = buffers.iter_mut();
+    slots.each_mut().map(|slot| {
+        let buffer = buffers.next().expect("a buffer for each slot");
+        slot.open(start, n, buffer)
+    })
+}
+
+/// Writes the tile back to slots that are not stored in the type of computation.
+#[inline(always)]
+pub(crate) fn close_slots<F: Real, const S: usize>(
+    slots: &mut [StoreMut<'_, F>; S],
+    buffers: &[[F; TILE]; S],
+    dice: [Dice; S],
+    start: usize,
+    n: usize,
+) {
+    for ((slot, buffer), dice) in slots.iter_mut().zip(buffers).zip(dice) {
+        slot.close(start, n, buffer, dice);
+    }
+}
+
+/// Defines the loop over a tile for one number of slots, each slot an argument of its own.
+macro_rules! tile_loop {
+    ($name:ident, $($slot:ident $place:literal),*) => {
+        #[inline(always)]
+        fn $name<F: Real, K: Kernel<F, S>, const S: usize>(
+            kernel: &K,
+            at: Scalars<F>,
+            params: &mut [F],
+            grad: &[F],
+            direction: &mut [F],
+            $($slot: &mut [F],)*
+        ) -> (u32, u32) {
+            let n = direction.len();
+            let (params, grad) = (&mut params[..n], &grad[..n]);
+            $(let $slot = &mut $slot[..n];)*
+            let (mut clipped, mut zeroed) = (0, 0);
+            for i in 0..n {
+                let raw = grad[i];
+                let finite = raw.abs() < F::infinity();
+                let g = if finite { raw } else { F::zero() };
+                let (g, hit) = clamp(g * at.scale, at.tau);
+                let mut here = [F::zero(); S];
+                $(here[$place] = $slot[i];)*
+                let (u, by_rule) = kernel.update(g, &mut here);
+                $($slot[i] = here[$place];)*
+                let x = params[i];
+                let u = u + at.weight_decay * x;
+                params[i] = x - at.learning_rate * u;
+                direction[i] = u;
+                clipped += u32::from(hit | by_rule);
+                zeroed += u32::from(!finite);
+            }
+            (clipped, zeroed)
+        }
+    };
+}
+
+tile_loop!(tile_of_0,);
+tile_loop!(tile_of_1, a 0);
+tile_loop!(tile_of_2, a 0, b 1);
+tile_loop!(tile_of_3, a 0, b 1, c 2);
+
+/// One tile: clip, rule, decay, step. Returns how many coordinates were clipped, and how many entries
+/// of the gradient were not finite and taken as 0.
+#[inline(always)]
+fn update_tile<F: Real, K: Kernel<F, S>, const S: usize>(
+    kernel: &K,
+    at: Scalars<F>,
+    params: &mut [F],
+    grad: &[F],
+    direction: &mut [F],
+    mut slots: [&mut [F]; S],
+) -> (u32, u32) {
+    match slots.as_mut_slice() {
+        [] => tile_of_0(kernel, at, params, grad, direction),
+        [a] => tile_of_1(kernel, at, params, grad, direction, a),
+        [a, b] => tile_of_2(kernel, at, params, grad, direction, a, b),
+        [a, b, c] => tile_of_3(kernel, at, params, grad, direction, a, b, c),
+        _ => unreachable!("no rule has more than three slots"),
+    }
 }
 
 /// Σ xᵢ² in f64, in [`LANES`] independent sums.
-fn sum_of_squares<F: Real>(x: &[F]) -> f64 {
+#[inline(always)]
+pub(crate) fn sum_of_squares<F: Real>(x: &[F], fma: bool) -> f64 {
     let mut sums = [0.0; LANES];
     let (groups, rest) = x.as_chunks::<LANES>();
     for group in groups {
         for (sum, x) in sums.iter_mut().zip(group) {
-            *sum += x.widen() * x.widen();
+            *sum = x.add_square(*sum, fma);
         }
     }
     for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += x.widen() * x.widen();
+        *sum = x.add_square(*sum, fma);
     }
     sums.into_iter().sum()
+}
+
+/// Σ xᵢ² over the entries that are finite.
+#[cold]
+fn sum_of_finite_squares<F: Real>(x: &[F]) -> f64 {
+    let finite = x.iter().map(|x| x.widen()).filter(|x| x.is_finite());
+    finite.map(|x| x * x).sum()
+}
+
+/// Reads the gradient alone: Σ g² by block, over finite entries, and how many are not finite.
+pub(crate) fn measure<F: Real>(set: InstructionSet, layout: &Layout, grad: Values<F>) -> Vec<Sums> {
+    let mut rest = grad;
+    let mut chunks = Vec::new();
+    for (block, range) in layout.chunks(CHUNK) {
+        let grad = rest.take(range.len());
+        if !layout.block(block).frozen {
+            chunks.push((block, grad));
+        }
+    }
+    let measure = |(block, grad): (usize, Values<F>)| {
+        let sums = set.run(
+            #[inline(always)]
+            |fma| measure_chunk(grad, fma),
+        );
+        (block, sums)
+    };
+    by_block(layout, chunks.into_par_iter().map(measure).collect())
+}
+
+#[inline(always)]
+fn measure_chunk<F: Real>(grad: Values<F>, fma: bool) -> Sums {
+    let mut sums = Sums::default();
+    let mut buffer = [F::zero(); TILE];
+    for start in (0..grad.len()).step_by(TILE) {
+        let tile = grad.tile(start, TILE.min(grad.len() - start), &mut buffer);
+        let squares = sum_of_squares(tile, fma);
+        if squares.is_finite() {
+            sums.grad += squares;
+        } else {
+            sums.grad += sum_of_finite_squares(tile);
+            sums.zeroed += tile.iter().filter(|g| !g.is_finite()).count() as u64;
+        }
+    }
+    sums
 }

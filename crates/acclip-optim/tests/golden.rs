@@ -2,7 +2,7 @@
 //! digits, and PyTorch where it has the rule. 60 steps, blocks that are not square, decay on some
 //! and off others, every hyper-parameter off its default at least once, gradients × 1, 1e-3, 1e-6.
 
-use acclip_optim::{Block, Hyper, Layout, NAMES, Optimizer, Real};
+use acclip_optim::{Block, Element, Hyper, Layout, NAMES, Optimizer, Real};
 use serde::Deserialize;
 
 /// Largest |x − golden| / max(|golden|, 1) in f64.
@@ -25,6 +25,25 @@ struct BlockRow {
     name: String,
     shape: Vec<usize>,
     decay: bool,
+    #[serde(default = "one")]
+    learning_rate_scale: f64,
+    #[serde(default)]
+    frozen: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl Golden {
+    fn layout(&self) -> Layout {
+        let blocks = self.blocks.iter().map(|row| Block {
+            learning_rate_scale: row.learning_rate_scale,
+            frozen: row.frozen,
+            ..Block::new(row.name.as_str(), row.shape.as_slice(), row.decay)
+        });
+        Layout::new(blocks.collect()).unwrap()
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,14 +60,10 @@ fn golden() -> Golden {
 }
 
 /// The largest |x − golden| / max(|golden|, 1) over the recorded steps and coordinates.
-fn error<F: Real>(golden: &Golden, case: &Case) -> f64 {
-    let blocks = golden
-        .blocks
-        .iter()
-        .map(|b| Block::new(b.name.as_str(), b.shape.as_slice(), b.decay));
-    let layout = Layout::new(blocks.collect()).unwrap();
+fn error<F: Real + Element<Compute = F>>(golden: &Golden, case: &Case) -> f64 {
+    let layout = golden.layout();
     let optimizer = Optimizer::new(&case.optimizer, &case.hyper).unwrap();
-    let mut state = optimizer.init(&layout);
+    let mut state = optimizer.init::<F>(&layout);
     let mut params: Vec<F> = golden.start.iter().map(|&x| F::narrow(x)).collect();
     let mut expected = golden.recorded.iter().zip(&case.params).peekable();
     let mut worst = 0.0;

@@ -27,6 +27,8 @@ const KEPT: usize = 2;
 pub(crate) enum Array {
     F32(Vec<f32>),
     F64(Vec<f64>),
+    /// Of another type, little-endian.
+    Raw(Dtype, Vec<u8>),
 }
 
 /// What a checkpoint holds: named arrays with their shapes, and a record `M`.
@@ -67,6 +69,7 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
                 let (dtype, bytes) = match array {
                     Array::F32(v) => (Dtype::F32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
                     Array::F64(v) => (Dtype::F64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                    Array::Raw(dtype, bytes) => (*dtype, bytes.clone()),
                 };
                 (name.as_str(), dtype, &shape[..], bytes)
             })
@@ -165,7 +168,7 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
                     let chunks = view.data().as_chunks::<8>().0;
                     Array::F64(chunks.iter().map(|b| f64::from_le_bytes(*b)).collect())
                 }
-                other => return Err(refuse(format!("{name} is of type {other:?}"))),
+                other => Array::Raw(other, view.data().to_vec()),
             };
             arrays.insert(name.to_string(), (view.shape().to_vec(), array));
         }
@@ -214,6 +217,10 @@ mod tests {
             arrays: BTreeMap::from([
                 ("a".to_string(), array(Array::F32(values))),
                 ("b".to_string(), array(Array::F64(vec![1.0 / 3.0; 4]))),
+                (
+                    "c".to_string(),
+                    array(Array::Raw(Dtype::U8, vec![0, 1, 2, 255])),
+                ),
             ]),
         }
     }

@@ -20,7 +20,8 @@ use crate::result::{Clock, Outcome, RunResult, Timing};
 use crate::{Config, Control, Dataset, Error};
 use acclip_data::{Order, Pass, Purpose, rng};
 use acclip_models::{Bert, Evaluation};
-use acclip_optim::{Layout, Optimizer, State};
+use acclip_optim::{Layout, Optimizer, State, Tensor};
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,6 +31,8 @@ use std::path::{Path, PathBuf};
 const INIT: Purpose = Purpose::new("init");
 /// Dropout masks.
 const DROPOUT: Purpose = Purpose::new("dropout");
+/// Where a checkpoint keeps the optimizer's state.
+const STATE: &str = "optimizer/";
 /// A loss beyond this many times ln V, the loss of a uniform guess, counts as diverged.
 const DIVERGED: f64 = 10.0;
 
@@ -37,7 +40,8 @@ const DIVERGED: f64 = 10.0;
 #[derive(Serialize, Deserialize)]
 struct Record {
     step: u64,
-    optimizer: String,
+    /// What the optimizer's state is besides arrays.
+    state: BTreeMap<String, String>,
     clipped: f64,
     curve: Vec<(u64, f64, f64)>,
     timing: Timing,
@@ -341,20 +345,23 @@ impl<'a> Trainer<'a> {
 
     /// Writes a checkpoint of the current step.
     fn save(&self) -> Result<(), Error> {
-        let mut arrays = BTreeMap::new();
-        let slots = self.state.slots();
-        for (slot, values) in std::iter::once(("params", &self.params[..])).chain(slots) {
-            for (block, range) in self.layout.blocks() {
-                let name = format!("{slot}/{}", block.name);
-                arrays.insert(
-                    name,
-                    (block.shape.clone(), Array::F32(values[range].to_vec())),
-                );
-            }
-        }
+        let params = self.layout.blocks().map(|(block, range)| {
+            let values = Array::F32(self.params[range].to_vec());
+            (format!("params/{}", block.name), (block.shape.clone(), values))
+        });
+        let state = self.state.tensors().into_iter().map(|tensor| {
+            let array = match tensor.dtype {
+                "F64" => Array::F64(bytemuck::pod_collect_to_vec(&tensor.bytes)),
+                "F32" => Array::F32(bytemuck::pod_collect_to_vec(&tensor.bytes)),
+                "BF16" => Array::Raw(Dtype::BF16, tensor.bytes.to_vec()),
+                _ => Array::Raw(Dtype::U8, tensor.bytes.to_vec()),
+            };
+            (format!("{STATE}{}", tensor.name), (vec![tensor.len()], array))
+        });
+        let arrays: BTreeMap<_, _> = params.chain(state).collect();
         let meta = Record {
             step: self.state.t,
-            optimizer: self.optimizer.name().to_string(),
+            state: self.state.header(&self.layout),
             clipped: self.clipped,
             curve: self.curve.clone(),
             timing: self.timing,
@@ -371,25 +378,28 @@ impl<'a> Trainer<'a> {
             path: folder.clone(),
             problem,
         };
-        if found.meta.optimizer != self.optimizer.name() {
-            return Err(refuse(format!(
-                "is of optimizer {}, and the configuration names {}",
-                found.meta.optimizer,
-                self.optimizer.name()
-            )));
-        }
         self.params = take(&mut found, "params", &self.layout, &folder)?;
-        let mut slots = Vec::new();
-        for name in self.optimizer.slot_names() {
-            let values = take(&mut found, name, &self.layout, &folder)?;
-            slots.push((name.to_string(), values));
+        let mut tensors = Vec::new();
+        for (name, (_, array)) in &found.arrays {
+            let Some(slot) = name.strip_prefix(STATE) else {
+                return Err(refuse(format!(
+                    "has an array '{name}' that this run does not know"
+                )));
+            };
+            let (dtype, bytes) = match array {
+                Array::F32(values) => ("F32", bytemuck::cast_slice(values)),
+                Array::F64(values) => ("F64", bytemuck::cast_slice(values)),
+                Array::Raw(Dtype::BF16, bytes) => ("BF16", bytes.as_slice()),
+                Array::Raw(Dtype::U8, bytes) => ("U8", bytes.as_slice()),
+                Array::Raw(other, _) => {
+                    return Err(refuse(format!("has an array '{name}' of type {other:?}")));
+                }
+            };
+            let (name, bytes) = (slot.into(), bytes.into());
+            tensors.push(Tensor { name, dtype, bytes });
         }
-        if let Some(name) = found.arrays.keys().next() {
-            return Err(refuse(format!(
-                "has an array '{name}' that this run does not know"
-            )));
-        }
-        self.state = State::from_slots(&self.optimizer, &self.layout, found.meta.step, slots)?;
+        self.state = State::restore(&self.optimizer, &self.layout, &found.meta.state, tensors)
+            .map_err(|error| refuse(error.to_string()))?;
         self.clipped = found.meta.clipped;
         self.curve = found.meta.curve;
         self.timing = found.meta.timing;

@@ -110,26 +110,35 @@ pub struct TrainConfig {
     pub warmup: u64,
 }
 
-/// Learning rate over time, after the warm-up.
+/// Learning rate over time, after the warm-up; formulas: [`acclip_optim::Schedule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Stays.
     Constant,
     /// Falls in a line, to reach 0 one step after the last (BERT).
     Linear,
+    /// Falls along half a cosine, to reach 0 one step after the last.
+    Cosine,
+    /// Falls as 1/√t.
+    InverseSqrt,
 }
 
 impl TrainConfig {
     /// The factor on the learning rate at step `t` (1 to `steps`).
     pub fn schedule_at(&self, t: u64) -> f64 {
-        if t <= self.warmup {
-            return t as f64 / self.warmup as f64;
-        }
-        match self.schedule {
-            Schedule::Constant => 1.0,
-            Schedule::Linear => (self.steps + 1 - t) as f64 / (self.steps + 1 - self.warmup) as f64,
-        }
+        let (warm_up, total) = (self.warmup, self.steps);
+        let schedule = match self.schedule {
+            Schedule::Constant => acclip_optim::Schedule::Constant { warm_up },
+            Schedule::Linear => acclip_optim::Schedule::Linear { warm_up, total },
+            Schedule::Cosine => acclip_optim::Schedule::Cosine {
+                warm_up,
+                total,
+                floor: 0.0,
+            },
+            Schedule::InverseSqrt => acclip_optim::Schedule::InverseSqrt { warm_up },
+        };
+        schedule.factor(t)
     }
 }
 

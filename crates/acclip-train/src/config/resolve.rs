@@ -179,6 +179,18 @@ fn complete() -> Config {
         weight_decay: Some(0.0),
         max_norm: Some(0.0),
         tau: Some(0.0),
+        nesterov: Some(false),
+        bias_correction: Some(false),
+        l2: Some(0.0),
+        clip_factor: Some(0.0),
+        clip_decay: Some(0.0),
+        clip_rate: Some(0.0),
+        clip_gain: Some(0.0),
+        z_score: Some(0.0),
+        percentile: Some(0.0),
+        warm_up: Some(0),
+        floor: Some(0.0),
+        radius: Some(0.0),
     };
     let grid = Grid {
         learning_rate: Vec::new(),

@@ -1,0 +1,469 @@
+//! How state is stored: full precision, bf16, or 8 bits with a scale for each 256 coordinates.
+//!
+//! A step reads [`TILE`] coordinates, computes in full precision, and writes them back. What is
+//! narrower than the computation is **rounded stochastically**: up or down with probabilities that
+//! make the expectation exact. Rounding to the nearest would stop every slow average: at β = 0.999 a
+//! step changes v by about a thousandth, and half a unit in the last place of bf16 is two. The random
+//! bits are a hash of (seed, step, slot, coordinate), so that a step gives the same bits for any
+//! number of threads, and after a restart.
+//!
+//! | format | bytes | value | unit in the last place, relative |
+//! |---|---|---|---|
+//! | full | 4 (`f32`), 8 (`f64`) | – | 2⁻²³, 2⁻⁵² |
+//! | bf16 | 2 | – | 2⁻⁷ to 2⁻⁸ |
+//! | 8 bits, signed (m) | 1 + 1/64 | ±2^e·(1 + f/8)·scale, e = −15 … 0 | 2⁻³ to 2⁻⁴ |
+//! | 8 bits, unsigned (v, τ^α) | 1 + 1/64 | 2^e·(1 + f/16)·scale, e = −15 … 0 | 2⁻⁴ to 2⁻⁵ |
+//!
+//! The scale is chosen so that the largest magnitude of the tile is exact. An unsigned value that is
+//! not 0 is never rounded to 0, which would divide by ε alone; a signed one may be. An average with
+//! decay β that is rounded each step carries a relative error of about σ/√(2(1−β)), where σ is that
+//! of one rounding: ≈ 0.17 % (bf16), 2 % and 4 % (8 bits, unsigned and signed). So 8 bits suit m at β1 = 0.9
+//! (8 %) and v at β2 = 0.99 (13 %), but hardly v at β2 = 0.999 (40 %): take bf16 there (4 %).
+//! `tests/formats.rs` measures these figures.
+
+use half::bf16;
+
+use crate::real::{Values, ValuesMut};
+use crate::{Format, Real};
+
+/// Coordinates on the stack at a time, and coordinates that share a scale.
+pub(crate) const TILE: usize = 256;
+
+/// Where f32 magnitudes begin to be codes: 2⁻¹⁵, the power of two of code 0.
+const LOWEST: u32 = (127 - 15) << 23;
+
+/// A slot of the state, or a part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Store<F> {
+    Full(Vec<F>),
+    Bf16(Vec<bf16>),
+    /// Codes, and a scale for each tile of each block.
+    Bits8 {
+        codes: Vec<u8>,
+        scales: Vec<f32>,
+        signed: bool,
+    },
+}
+
+/// A part of a slot, writable.
+#[derive(Debug)]
+pub(crate) enum StoreMut<'a, F> {
+    Values(ValuesMut<'a, F>),
+    Bits8 {
+        codes: &'a mut [u8],
+        scales: &'a mut [f32],
+        signed: bool,
+    },
+}
+
+impl<F: Real> Store<F> {
+    /// `len` zeros, with `tiles` scales if the format has scales.
+    pub(crate) fn zeros(format: Format, signed: bool, len: usize, tiles: usize) -> Self {
+        match format {
+            Format::Full => Store::Full(vec![F::zero(); len]),
+            Format::Bf16 => Store::Bf16(vec![bf16::ZERO; len]),
+            Format::Bits8 => Store::Bits8 {
+                codes: vec![0; len],
+                scales: vec![0.0; tiles],
+                signed,
+            },
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Store::Full(values) => values.len(),
+            Store::Bf16(values) => values.len(),
+            Store::Bits8 { codes, .. } => codes.len(),
+        }
+    }
+
+    pub(crate) fn view(&mut self) -> StoreMut<'_, F> {
+        match self {
+            Store::Full(values) => StoreMut::Values(ValuesMut::Full(values)),
+            Store::Bf16(values) => StoreMut::Values(ValuesMut::Bf16(values)),
+            Store::Bits8 {
+                codes,
+                scales,
+                signed,
+            } => StoreMut::Bits8 {
+                codes,
+                scales,
+                signed: *signed,
+            },
+        }
+    }
+}
+
+impl<'a, F: Real> Values<'a, F> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Values::Full(x) => x.len(),
+            Values::Bf16(x) => x.len(),
+        }
+    }
+
+    /// Splits off the first `len` values.
+    pub(crate) fn take(&mut self, len: usize) -> Self {
+        match self {
+            Values::Full(x) => Values::Full(x.split_off(..len).unwrap_or_default()),
+            Values::Bf16(x) => Values::Bf16(x.split_off(..len).unwrap_or_default()),
+        }
+    }
+
+    /// The values from `start` on, at most a tile: where they stand, or in `buffer`.
+    #[inline(always)]
+    pub(crate) fn tile<'b>(&self, start: usize, n: usize, buffer: &'b mut [F; TILE]) -> &'b [F]
+    where
+        'a: 'b,
+    {
+        match self {
+            Values::Full(x) => &x[start..start + n],
+            Values::Bf16(x) => {
+                widen(&x[start..start + n], &mut buffer[..n]);
+                &buffer[..n]
+            }
+        }
+    }
+}
+
+impl<'a, F: Real> ValuesMut<'a, F> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            ValuesMut::Full(x) => x.len(),
+            ValuesMut::Bf16(x) => x.len(),
+        }
+    }
+
+    /// The same values, to read.
+    pub(crate) fn as_values(&self) -> Values<'_, F> {
+        match self {
+            ValuesMut::Full(x) => Values::Full(x),
+            ValuesMut::Bf16(x) => Values::Bf16(x),
+        }
+    }
+
+    /// Splits off the first `len` values.
+    pub(crate) fn take(&mut self, len: usize) -> ValuesMut<'a, F> {
+        match self {
+            ValuesMut::Full(x) => ValuesMut::Full(x.split_off_mut(..len).unwrap_or_default()),
+            ValuesMut::Bf16(x) => ValuesMut::Bf16(x.split_off_mut(..len).unwrap_or_default()),
+        }
+    }
+
+    /// Borrows the values for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> ValuesMut<'_, F> {
+        match self {
+            ValuesMut::Full(x) => ValuesMut::Full(x),
+            ValuesMut::Bf16(x) => ValuesMut::Bf16(x),
+        }
+    }
+
+    /// As [`Values::tile`]; a change takes effect with [`close`](Self::close).
+    #[inline(always)]
+    pub(crate) fn open<'b>(
+        &'b mut self,
+        start: usize,
+        n: usize,
+        buffer: &'b mut [F; TILE],
+    ) -> &'b mut [F] {
+        match self {
+            ValuesMut::Full(x) => &mut x[start..start + n],
+            ValuesMut::Bf16(x) => {
+                widen(&x[start..start + n], &mut buffer[..n]);
+                &mut buffer[..n]
+            }
+        }
+    }
+
+    /// Writes `buffer` back where `open` put values there.
+    #[inline(always)]
+    pub(crate) fn close(&mut self, start: usize, n: usize, buffer: &[F; TILE], dice: Dice) {
+        if let ValuesMut::Bf16(x) = self {
+            let x = &mut x[start..start + n];
+            for (i, (x, new)) in x.iter_mut().zip(&buffer[..n]).enumerate() {
+                *x = round_bf16(new.as_f32(), dice.roll(start + i));
+            }
+        }
+    }
+}
+
+impl<'a, F: Real> StoreMut<'a, F> {
+    /// Splits off the first `len` coordinates, which end where a tile ends.
+    pub(crate) fn take(&mut self, len: usize) -> StoreMut<'a, F> {
+        match self {
+            StoreMut::Values(x) => StoreMut::Values(x.take(len)),
+            StoreMut::Bits8 {
+                codes,
+                scales,
+                signed,
+            } => StoreMut::Bits8 {
+                codes: codes.split_off_mut(..len).unwrap_or_default(),
+                scales: scales
+                    .split_off_mut(..len.div_ceil(TILE))
+                    .unwrap_or_default(),
+                signed: *signed,
+            },
+        }
+    }
+
+    /// As [`ValuesMut::open`]; `start` is a multiple of [`TILE`].
+    #[inline(always)]
+    pub(crate) fn open<'b>(
+        &'b mut self,
+        start: usize,
+        n: usize,
+        buffer: &'b mut [F; TILE],
+    ) -> &'b mut [F] {
+        match self {
+            StoreMut::Values(x) => x.open(start, n, buffer),
+            StoreMut::Bits8 {
+                codes,
+                scales,
+                signed,
+            } => {
+                let (codes, scale) = (&codes[start..start + n], scales[start / TILE]);
+                let buffer = &mut buffer[..n];
+                if *signed {
+                    for (x, &code) in buffer.iter_mut().zip(codes) {
+                        *x = F::from_f32(decode::<20>(code & 0x7f, scale, u32::from(code >> 7)));
+                    }
+                } else {
+                    for (x, &code) in buffer.iter_mut().zip(codes) {
+                        *x = F::from_f32(decode::<19>(code, scale, 0));
+                    }
+                }
+                buffer
+            }
+        }
+    }
+
+    /// As [`ValuesMut::close`].
+    #[inline(always)]
+    pub(crate) fn close(&mut self, start: usize, n: usize, buffer: &[F; TILE], dice: Dice) {
+        match self {
+            StoreMut::Values(x) => x.close(start, n, buffer, dice),
+            StoreMut::Bits8 {
+                codes,
+                scales,
+                signed,
+            } => {
+                let mut values = [0.0_f32; TILE];
+                let mut largest = 0.0_f32;
+                for (value, x) in values[..n].iter_mut().zip(buffer) {
+                    *value = x.as_f32();
+                    let size = value.abs();
+                    largest = if size > largest { size } else { largest };
+                }
+                let codes = &mut codes[start..start + n];
+                let top = if *signed { 1.875 } else { 1.9375 };
+                let scale = largest / top;
+                scales[start / TILE] = scale;
+                // Where 1/scale would overflow, the tile is as good as zero: below 3e-39.
+                let inverse = if scale > 2.0 / f32::MAX { 1.0 / scale } else { 0.0 };
+                if *signed {
+                    for (i, (code, x)) in codes.iter_mut().zip(&values).enumerate() {
+                        let sign = (x.to_bits() >> 31) << 7;
+                        let code7 = encode::<20>(x.abs() * inverse, dice.roll(start + i));
+                        let code7 = if code7 > 0x7f { 0x7f } else { code7 };
+                        *code = (code7 | sign) as u8;
+                    }
+                } else {
+                    for (i, (code, x)) in codes.iter_mut().zip(&values).enumerate() {
+                        let code8 = encode::<19>(x.abs() * inverse, dice.roll(start + i));
+                        let code8 = if code8 > 0xff { 0xff } else { code8 };
+                        let least = u32::from(*x != 0.0);
+                        *code = (if code8 > least { code8 } else { least }) as u8;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn widen<F: Real>(from: &[bf16], to: &mut [F]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = F::from_f32(f32::from_bits(u32::from(from.to_bits()) << 16));
+    }
+}
+
+/// Rounds to one of the two nearest bf16 values, up with the probability that makes the mean exact.
+/// What is beyond the largest stays the largest; infinities and NaN stay what they are.
+#[inline(always)]
+fn round_bf16(x: f32, random: u32) -> bf16 {
+    let bits = x.to_bits();
+    let size = bits & 0x7fff_ffff;
+    let special = size >= 0x7f80_0000;
+    let up = size.wrapping_add(random & 0xffff);
+    let up = if up >= 0x7f80_0000 { 0x7f7f_0000 } else { up };
+    let size = if special { size | (u32::from(size > 0x7f80_0000) << 22) } else { up };
+    bf16::from_bits(((bits & 0x8000_0000 | size) >> 16) as u16)
+}
+
+/// The value of a code whose magnitude's last place is bit `LAST` of an f32.
+#[inline(always)]
+fn decode<const LAST: u32>(code: u8, scale: f32, sign: u32) -> f32 {
+    let bits = (u32::from(code) << LAST) + LOWEST;
+    let value = f32::from_bits(bits) * scale;
+    let value = if code == 0 { 0.0 } else { value };
+    f32::from_bits(value.to_bits() | sign << 31)
+}
+
+/// The code of `y` ≥ 0, rounded stochastically; may exceed the largest by rounding.
+#[inline(always)]
+fn encode<const LAST: u32>(y: f32, random: u32) -> u32 {
+    let bits = y.to_bits().wrapping_add(random & ((1 << LAST) - 1));
+    let code = bits.wrapping_sub(LOWEST) >> LAST;
+    // Between 0 and the least value the codes are not floating-point: all or nothing.
+    let least = f32::from_bits(LOWEST + (1 << LAST));
+    let fraction = (random >> 8) as f32 * (1.0 / 16_777_216.0);
+    let small = u32::from(fraction * least < y);
+    if y < least { small } else { code }
+}
+
+/// Random bits for the coordinates of one slot in one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dice {
+    key: u32,
+    offset: u32,
+}
+
+impl Dice {
+    /// For `slot` in step `t` of a run with this seed.
+    pub(crate) fn new(seed: u64, t: u64, slot: usize) -> Self {
+        let mut z = seed ^ t.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (slot as u64) << 56;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Dice {
+            key: (z ^ (z >> 31)) as u32,
+            offset: 0,
+        }
+    }
+
+    /// For the coordinates from `start` on.
+    pub(crate) fn at(self, start: usize) -> Self {
+        // The upper half of a large index enters the key.
+        let high = (start as u64 >> 32) as u32;
+        Dice {
+            key: self.key ^ high.wrapping_mul(0x85eb_ca6b),
+            offset: start as u32,
+        }
+    }
+
+    /// 32 random bits for one coordinate: a bijective mixing of 32-bit words, twice keyed.
+    #[inline(always)]
+    fn roll(self, index: usize) -> u32 {
+        let mut h = self.offset.wrapping_add(index as u32) ^ self.key;
+        h = (h ^ (h >> 16)).wrapping_mul(0x7feb_352d);
+        h = (h ^ (h >> 15)).wrapping_mul(0x846c_a68b);
+        h = (h ^ (h >> 16)).wrapping_add(self.key.rotate_left(16));
+        h = (h ^ (h >> 16)).wrapping_mul(0x7feb_352d);
+        h ^ (h >> 15)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every value of a tile, rounded with many dice.
+    fn mean_after_rounding(values: &[f32], signed: bool) -> Vec<f64> {
+        let mut sums = vec![0.0; values.len()];
+        const ROLLS: u64 = 4000;
+        let mut store = Store::zeros(Format::Bits8, signed, values.len(), 1);
+        for t in 0..ROLLS {
+            let mut buffer = [0.0_f32; TILE];
+            buffer[..values.len()].copy_from_slice(values);
+            let mut view: StoreMut<f32> = store.view();
+            view.close(0, values.len(), &buffer, Dice::new(1, t, 0));
+            let mut back = [0.0; TILE];
+            for (sum, x) in sums.iter_mut().zip(&*view.open(0, values.len(), &mut back)) {
+                *sum += f64::from(*x) / ROLLS as f64;
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn eight_bits_are_right_in_the_mean() {
+        let signed = [1.0, -0.7, 0.031, -0.0042, 1e-4, 3e-5, 0.0];
+        for (x, mean) in signed.iter().zip(mean_after_rounding(&signed, true)) {
+            // Standard error of the mean: at most 1/16·|x|/√4000, or 3.3e-5·√(x/3.3e-5)/63 below.
+            let tolerance = 4.0 * (f64::from(x.abs()) / 16.0 + 2e-5) / 63.0;
+            assert!((mean - f64::from(*x)).abs() <= tolerance, "{x}: {mean}");
+        }
+        let unsigned = [4.0, 2.9, 0.11, 3e-4, 0.0];
+        for (x, mean) in unsigned.iter().zip(mean_after_rounding(&unsigned, false)) {
+            let tolerance = 4.0 * f64::from(x / 32.0) / 63.0;
+            assert!((mean - f64::from(*x)).abs() <= tolerance, "{x}: {mean}");
+        }
+    }
+
+    #[test]
+    fn eight_bits_keep_every_code() {
+        for signed in [false, true] {
+            let mut store = Store::<f32>::Bits8 {
+                codes: (0..=255).collect(),
+                scales: vec![0.37],
+                signed,
+            };
+            let before = store.clone();
+            let mut buffer = [0.0; TILE];
+            store.view().open(0, TILE, &mut buffer);
+            if signed {
+                buffer[128] = -0.0; // its code, the sign alone
+            }
+            store.view().close(0, TILE, &buffer, Dice::new(3, 5, 1));
+            let (Store::Bits8 { codes, .. }, Store::Bits8 { codes: old, .. }) = (store, before)
+            else {
+                unreachable!()
+            };
+            // The scale is rounded anew, which may move a value by a last place of f32.
+            let moved = codes.iter().zip(&old).filter(|(a, b)| a != b).count();
+            assert!(moved <= 2, "signed {signed}: {moved} codes moved");
+        }
+    }
+
+    #[test]
+    fn a_positive_value_does_not_become_zero() {
+        let mut store = Store::<f32>::zeros(Format::Bits8, false, 3, 1);
+        let mut buffer = [0.0; TILE];
+        buffer[..3].copy_from_slice(&[1e10, 1e-30, 0.0]);
+        store.view().close(0, 3, &buffer, Dice::new(0, 1, 0));
+        let mut view = store.view();
+        let back = view.open(0, 3, &mut buffer);
+        assert!(back[0] == 1e10 && back[1] > 0.0 && back[2] == 0.0, "{back:?}");
+    }
+
+    #[test]
+    fn bf16_is_right_in_the_mean_and_keeps_what_it_can_hold() {
+        let x = 1.003_f32;
+        let rolls = (0..4000).map(|t| f64::from(round_bf16(x, Dice::new(0, t, 0).roll(7)).to_f32()));
+        let mean = rolls.sum::<f64>() / 4000.0;
+        assert!((mean - f64::from(x)).abs() < 4.0 * 0.004 / 63.0, "{mean}");
+        for exact in [0.0, -0.0, 1.5, -3.25, f32::INFINITY, f32::NEG_INFINITY] {
+            for random in [0, 1, u32::MAX] {
+                assert_eq!(round_bf16(exact, random).to_f32().to_bits(), exact.to_bits());
+            }
+        }
+        assert!(round_bf16(f32::NAN, 3).is_nan());
+        assert!(round_bf16(f32::MAX, u32::MAX).is_finite());
+    }
+
+    #[test]
+    fn dice_differ_by_seed_step_slot_and_coordinate() {
+        let rolls = [
+            Dice::new(0, 1, 0).roll(0),
+            Dice::new(1, 1, 0).roll(0),
+            Dice::new(0, 2, 0).roll(0),
+            Dice::new(0, 1, 1).roll(0),
+            Dice::new(0, 1, 0).roll(1),
+            Dice::new(0, 1, 0).at(1 << 32).roll(0),
+        ];
+        for (i, a) in rolls.iter().enumerate() {
+            assert!(rolls[..i].iter().all(|b| a != b));
+        }
+        assert_eq!(Dice::new(0, 1, 0).at(5).roll(2), Dice::new(0, 1, 0).roll(7));
+    }
+}
