@@ -279,6 +279,11 @@ def main():
                 case, share = make_case(name, learning_rate, options, label, start, schedule, integers)
                 cases.append(case)
                 shares.append(share)
+            if "l2" in options:
+                # Once without it: L2 decay keeps a chain from being run in one pass.
+                others = {key: value for key, value in options.items() if key != "l2"}
+                case, _ = make_case(name, learning_rate, others, "1", start, schedule, integers)
+                cases.append(case)
             if shares[0] is not None:
                 print(f"{name:22} clips at", *(f"{share:7.2%}" for share in shares), options)
                 assert any(0 < share < 1 for share in shares), f"{name} {options}: always or never clips"

@@ -35,6 +35,10 @@ pub enum Command {
   acclip-paper        clips each coordinate of the momentum at a running threshold: Algorithm 1
   acclip              the same, divided by the coordinate's root mean square, as Adam does
   adamw, adamw-clip   AdamW, without and with clipping of the gradient's norm
+  qclip               clips each coordinate at a streaming quantile: valid for noise of any law
+  others              adam amsgrad adagrad rmsprop lion signum nesterov nsgd-momentum stable-adamw
+                      gclip-block proj-gclip qclip-raw qclip-block adagc zclip autoclip agc
+                      adamw-coordinate-clip (the documentation of acclip-optim helps to choose)
 
 Model sizes (model.size): nano, tiny, mini, small, medium, base6, base, large
 
@@ -65,6 +69,42 @@ Examples:
 
 A file holds any of the keys that `acclip train --print-config` shows.")]
     Train(Train),
+    /// Measure how fast something is on this machine.
+    Bench(Bench),
+}
+
+#[derive(Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+#[derive(Subcommand)]
+pub enum BenchWhat {
+    /// A step of each optimizer, beside a loop that reads and writes the same memory.
+    #[command(after_help = "Examples:
+  acclip bench optim
+  acclip bench optim --params 1000000 --optimizers adamw,acclip --json")]
+    Optim(BenchOptim),
+}
+
+#[derive(Args)]
+pub struct BenchOptim {
+    /// Parameters, in f32; fewer if memory does not allow it.
+    #[arg(long, default_value_t = 110_000_000, value_name = "N")]
+    pub params: usize,
+    /// Measured with one block, and with this many.
+    #[arg(long, default_value_t = 200, value_name = "K")]
+    pub blocks: usize,
+    /// Rounds, of which medians are taken.
+    #[arg(long, default_value_t = 9, value_name = "N")]
+    pub rounds: usize,
+    /// Names, separated by commas; by default those with a kernel of their own.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub optimizers: Vec<String>,
+    /// Print the result as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What every command takes.

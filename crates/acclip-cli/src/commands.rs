@@ -1,6 +1,7 @@
 //! The commands: from arguments to a run folder with results.
 
-use crate::args::{Command, Common, Compare, Noise, Train};
+use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
+use crate::bench;
 use crate::report;
 use acclip_noise::{Diagnosis, diagnose};
 use acclip_train::compare::{self, compare};
@@ -21,6 +22,9 @@ pub fn run(command: Command, control: Control) -> Result<bool, Error> {
         Command::Compare(args) => run_compare(args, control),
         Command::Noise(args) => run_noise(args, control),
         Command::Train(args) => run_train(args, control),
+        Command::Bench(args) => match args.what {
+            BenchWhat::Optim(args) => bench::run(&args, &note).map(|()| true),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program `acclip`: reads the command line, prepares a run folder, runs, and reports.
 
 mod args;
+mod bench;
 mod commands;
 mod progress;
 mod report;

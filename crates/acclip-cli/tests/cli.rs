@@ -323,6 +323,8 @@ fn wrong_input_is_answered_clearly() {
         ("noise --weights .".into(), &["has no checkpoints"]),
         ("train --preset quik".into(), &["did you mean 'quick'?"]),
         ("train broken.toml".into(), &["broken.toml", "line 1"]),
+        ("bench optim --params 0".into(), &["--params", "at least 1"]),
+        ("bench optim --optimizers aclip".into(), &["aclip", "acclip"]),
         ("train none.toml".into(), &["none.toml"]),
         ("train --resume none".into(), &["none", "run.json"]),
         (format!("{smoke} --corpus text.txt --out file"), &["file"]),
@@ -335,8 +337,8 @@ fn wrong_input_is_answered_clearly() {
             &["text.txt"],
         ),
         (
-            "compare --preset smoke --set compare.optimizers=[\"adam\"]".into(),
-            &["did you mean 'adamw'?"],
+            "compare --preset smoke --set compare.optimizers=[\"aclip\"]".into(),
+            &["did you mean 'acclip'?"],
         ),
     ];
     for (line, says) in cases {
@@ -384,7 +386,7 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     let ours = place.read("run/run.json");
     edit(
         "run/run.json",
-        &ours.replace("\"format\": 1", "\"format\": 99"),
+        &ours.replace("\"format\": 2", "\"format\": 99"),
     );
     refused("train --resume run", "format 99");
     edit("run/run.json", &ours);

@@ -118,29 +118,50 @@ pub(crate) const ALIASES: [(&str, &[Link]); 27] = [
     ("sgd-momentum", &[L2, sgd(0.9, false), NO_DECAY]),
     ("nesterov", &[L2, sgd(0.9, true), NO_DECAY]),
     ("gclip", &[clip_norm(false), L2, sgd(0.0, false), NO_DECAY]),
-    ("gclip-block", &[clip_norm(true), L2, sgd(0.0, false), NO_DECAY]),
+    (
+        "gclip-block",
+        &[clip_norm(true), L2, sgd(0.0, false), NO_DECAY],
+    ),
     ("cclip", &[CCLIP, L2, sgd(0.0, false), NO_DECAY]),
     ("acclip-paper", &[L2, acclip(Form::Paper), NO_DECAY]),
     ("acclip", &[L2, acclip(Form::Normalized), NO_DECAY]),
     ("adam", &[L2, Link::Adam(ADAM), NO_DECAY]),
     ("adamw", &[L2, Link::Adam(ADAM), DECAY]),
-    ("adamw-clip", &[clip_norm(false), L2, Link::Adam(ADAM), DECAY]),
+    (
+        "adamw-clip",
+        &[clip_norm(false), L2, Link::Adam(ADAM), DECAY],
+    ),
     ("amsgrad", &[L2, Link::AmsGrad(AmsGrad(ADAM)), NO_DECAY]),
-    ("adagrad", &[L2, Link::Adagrad(Adagrad { eps: 1e-10 }), NO_DECAY]),
+    (
+        "adagrad",
+        &[L2, Link::Adagrad(Adagrad { eps: 1e-10 }), NO_DECAY],
+    ),
     ("rmsprop", &[L2, RMSPROP, NO_DECAY]),
     ("lion", &[L2, LION, NO_DECAY]),
     ("signum", &[L2, ema(true), NO_DECAY]),
-    ("nsgd-momentum", &[L2, ema(false), Link::Normalize(Normalize), NO_DECAY]),
-    ("proj-gclip", &[clip_norm(false), L2, sgd(0.0, false), NO_DECAY, UNIT_BALL]),
+    (
+        "nsgd-momentum",
+        &[L2, ema(false), Link::Normalize(Normalize), NO_DECAY],
+    ),
+    (
+        "proj-gclip",
+        &[clip_norm(false), L2, sgd(0.0, false), NO_DECAY, UNIT_BALL],
+    ),
     ("qclip", &[quantile(Form::Normalized), NO_DECAY]),
     ("qclip-raw", &[quantile(Form::Paper), NO_DECAY]),
-    ("qclip-block", &[QUANTILE_NORM, L2, sgd(0.9, false), NO_DECAY]),
+    (
+        "qclip-block",
+        &[QUANTILE_NORM, L2, sgd(0.9, false), NO_DECAY],
+    ),
     ("adagc", &[ADAGC, L2, Link::Adam(ADAM), DECAY]),
     ("zclip", &[ZCLIP, L2, Link::Adam(ADAM), DECAY]),
     ("autoclip", &[AUTOCLIP, L2, Link::Adam(ADAM), DECAY]),
     ("agc", &[AGC, L2, sgd(0.9, false), NO_DECAY]),
     ("adamw-coordinate-clip", &[CLIPPED_ADAM, DECAY]),
-    ("stable-adamw", &[L2, Link::StableAdam(StableAdam(ADAM)), DECAY]),
+    (
+        "stable-adamw",
+        &[L2, Link::StableAdam(StableAdam(ADAM)), DECAY],
+    ),
 ];
 
 /// The names that [`Optimizer::new`](crate::Optimizer::new) knows.

@@ -4,13 +4,13 @@
 //! Every link is parallel over the same chunks, and its arithmetic is that of the pass, so that both
 //! give the same bits wherever both can run.
 
-use rayon::prelude::*;
-
 use crate::clips::Norms;
 use crate::clips::agc::Agc;
 use crate::clips::coordinate::clamp;
 use crate::optimizer::Prepared;
-use crate::pass::{CHUNK, by_block, close_slots, measure, open_slots, sum_of_squares};
+use crate::pass::{
+    CHUNK, LANES, add_squares, by_block, close_slots, measure, open_slots, parallel, sum_of_squares,
+};
 use crate::real::{Values, ValuesMut};
 use crate::rules::stable_adam::StableAdam;
 use crate::rules::{Kernel, WithKernel};
@@ -43,18 +43,21 @@ pub(crate) fn run<F: Real>(
             continue;
         }
         match link {
-            Link::Agc(clip) => reduced.coordinates(layout, agc(layout, clip, u, params.as_values())),
+            Link::Agc(clip) => {
+                reduced.coordinates(layout, agc(layout, clip, u, params.as_values()))
+            }
             Link::ClipCoordinate(clip) => {
                 reduced.coordinates(layout, clamp_all(layout, u, |_| clip.tau));
             }
             Link::ClipCoordinates(tau) => {
                 reduced.coordinates(layout, clamp_all(layout, u, |i| tau[i]));
             }
-            Link::L2(all) => decay(layout, u, params.as_values(), |b| b.decay_by(b.l2, *all)),
-            Link::WeightDecay(all) => {
-                let of = |b: &crate::Block| b.decay_by(b.weight_decay, *all);
-                decay(layout, u, params.as_values(), of);
-            }
+            Link::L2(all) => decay(layout, u, params.as_values(), |block| {
+                Some(block.decay_by(block.l2, *all)).filter(|&l2| l2 != 0.0)
+            }),
+            Link::WeightDecay(all) => decay(layout, u, params.as_values(), |block| {
+                Some(block.decay_by(block.weight_decay, *all))
+            }),
             Link::ProjectBall(_) | Link::ProjectBox(_) => {}
             rule => {
                 let factors = match rule {
@@ -64,7 +67,12 @@ pub(crate) fn run<F: Real>(
                     _ => None,
                 };
                 let dice = slots.clone().map(|s| at.dice(s + 1)).collect();
-                let work = Map { set, layout, u, slots: state.views(slots), dice };
+                let work = Map {
+                    layout,
+                    u,
+                    slots: state.views(slots),
+                    dice,
+                };
                 if let Some(clipped) = rule.with_kernel(at.t, work) {
                     reduced.coordinates(layout, clipped);
                 }
@@ -135,8 +143,8 @@ fn each_chunk<F: Real>(
             chunks.push((chunk, range.start, block));
         }
     }
-    let parts = chunks.into_par_iter().map(|(chunk, start, block)| (block, f(chunk, start, block)));
-    by_block(layout, parts.collect())
+    let part = |(chunk, start, block): (&mut [F], usize, usize)| (block, f(chunk, start, block));
+    by_block(layout, parallel(chunks, part))
 }
 
 /// Norms of the blocks of a buffer.
@@ -148,14 +156,23 @@ pub(crate) fn norms<F: Real>(set: InstructionSet, layout: &Layout, of: Values<F>
 /// u ← factor·u, by block.
 fn scale<F: Real>(layout: &Layout, u: &mut [F], factors: &[f64]) {
     each_chunk(layout, u, |u, _, block| {
-        let factor = F::narrow(factors[block]);
+        let mut factor = F::narrow(factors[block]);
+        if !factor.is_finite() {
+            // Beyond the range of F, to bring subnormal values up to 1: in two halves.
+            factor = F::narrow(factors[block].sqrt());
+            u.iter_mut().for_each(|u| *u = *u * factor);
+        }
         u.iter_mut().for_each(|u| *u = *u * factor);
         Sums::default()
     });
 }
 
 /// u ← clamp(u, ±tau(i)).
-fn clamp_all<F: Real>(layout: &Layout, u: &mut [F], tau: impl Fn(usize) -> f64 + Sync) -> Vec<Sums> {
+fn clamp_all<F: Real>(
+    layout: &Layout,
+    u: &mut [F],
+    tau: impl Fn(usize) -> f64 + Sync,
+) -> Vec<Sums> {
     each_chunk(layout, u, |u, start, _| {
         let mut sums = Sums::default();
         for (i, u) in u.iter_mut().enumerate() {
@@ -167,18 +184,17 @@ fn clamp_all<F: Real>(layout: &Layout, u: &mut [F], tau: impl Fn(usize) -> f64 +
     })
 }
 
-/// u ← u + coefficient·x, by block; with the coefficient 0 in every bit as if it were not there.
+/// u ← u + coefficient·x, by block; nothing where there is no coefficient.
 fn decay<F: Real>(
     layout: &Layout,
     u: &mut [F],
     params: Values<F>,
-    coefficient: impl Fn(&crate::Block) -> f64 + Sync,
+    coefficient: impl Fn(&crate::Block) -> Option<f64> + Sync,
 ) {
     each_chunk(layout, u, |u, start, block| {
-        let coefficient = F::narrow(coefficient(layout.block(block)));
-        if coefficient == F::zero() {
+        let Some(coefficient) = coefficient(layout.block(block)).map(F::narrow) else {
             return Sums::default();
-        }
+        };
         let mut buffer = [F::zero(); TILE];
         for (tile, u) in u.chunks_mut(TILE).enumerate() {
             let params = params.tile(start + tile * TILE, u.len(), &mut buffer);
@@ -219,7 +235,7 @@ fn agc<F: Real>(layout: &Layout, clip: &Agc, u: &mut [F], params: Values<F>) -> 
         }
         sums
     };
-    blocks.into_par_iter().map(clip_block).collect()
+    parallel(blocks, clip_block)
 }
 
 /// The factor of each block by StableAdamW, from u and v before Adam changes them.
@@ -244,11 +260,15 @@ fn surprise<F: Real>(
         let mut sums = Sums::default();
         for (tile, u) in u.chunks(TILE).enumerate() {
             let v = v.open(tile * TILE, u.len(), &mut buffer);
-            sums.update += u.iter().zip(&*v).map(|(&g, &v)| surprise.of(g, v)).sum::<f64>();
+            sums.update += u
+                .iter()
+                .zip(&*v)
+                .map(|(&g, &v)| surprise.of(g, v))
+                .sum::<f64>();
         }
         (block, sums)
     };
-    let sums = by_block(at.layout, chunks.into_par_iter().map(sum).collect());
+    let sums = by_block(at.layout, parallel(chunks, sum));
     let blocks = at.layout.blocks().zip(sums);
     blocks
         .map(|((_, range), sums)| StableAdam::factor(sums.update, range.len()))
@@ -257,7 +277,6 @@ fn surprise<F: Real>(
 
 /// u ← what a rule makes of it.
 struct Map<'a, F> {
-    set: InstructionSet,
     layout: &'a Layout,
     u: &'a mut [F],
     slots: Vec<StoreMut<'a, F>>,
@@ -282,17 +301,12 @@ impl<F: Real> WithKernel<F> for Map<'_, F> {
             }
         }
         let map = |(block, u, mut slots, dice): (usize, &mut [F], [StoreMut<F>; S], _)| {
-            let sums = self.set.run(
-                #[inline(always)]
-                |_| map_chunk(kernel, u, &mut slots, dice),
-            );
-            (block, sums)
+            (block, map_chunk(kernel, u, &mut slots, dice))
         };
-        by_block(self.layout, chunks.into_par_iter().map(map).collect())
+        by_block(self.layout, parallel(chunks, map))
     }
 }
 
-#[inline(always)]
 fn map_chunk<F: Real, K: Kernel<F, S>, const S: usize>(
     kernel: &K,
     u: &mut [F],
@@ -336,16 +350,17 @@ fn step<F: Real>(at: &Prepared<'_>, u: &mut [F], params: &mut ValuesMut<'_, F>) 
         let dice = at.dice(0).at(start);
         let mut buffer = [F::zero(); TILE];
         let mut sums = Sums::default();
+        let mut update = [0.0; LANES];
         for (tile, u) in u.chunks(TILE).enumerate() {
             let (start, n) = (tile * TILE, u.len());
             for (x, u) in params.open(start, n, &mut buffer).iter_mut().zip(u) {
                 *x = *x - learning_rate * *u;
             }
             params.close(start, n, &buffer, dice);
-            sums.update += sum_of_squares(u, false);
+            add_squares(&mut update, u, false);
         }
-        sums.update *= scale * scale;
+        sums.update = scale * scale * update.into_iter().sum::<f64>();
         (block, sums)
     };
-    by_block(at.layout, chunks.into_par_iter().map(step).collect())
+    by_block(at.layout, parallel(chunks, step))
 }

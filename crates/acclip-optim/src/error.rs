@@ -66,6 +66,19 @@ pub enum Error {
         /// The value given.
         value: f64,
     },
+    /// A block has a coefficient of decay that the optimizer has no link for.
+    #[error(
+        "block `{block}` sets `{field}`, but optimizer `{optimizer}` has no such decay; leave it unset, or \
+         choose an optimizer that takes it"
+    )]
+    UnusedDecay {
+        /// The optimizer.
+        optimizer: String,
+        /// The block.
+        block: String,
+        /// `l2` or `weight_decay`.
+        field: &'static str,
+    },
     /// The learning rate is negative, infinite or not a number.
     #[error("the learning rate is {value}; it must be finite and not negative")]
     LearningRate {
@@ -132,7 +145,8 @@ pub enum Error {
     },
     /// A saved state belongs to other blocks.
     #[error(
-        "this state belongs to another model: blocks that it lacks [{}], blocks that it has instead [{}]",
+        "this state belongs to another model: blocks that it lacks [{}], blocks that it has instead [{}] \
+         (none of either: only their order differs)",
         missing.join("; "),
         unexpected.join("; ")
     )]

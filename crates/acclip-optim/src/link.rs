@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::clips::NormClip;
 use crate::clips::adagc::AdaGc;
 use crate::clips::agc::Agc;
 use crate::clips::autoclip::AutoClip;
@@ -12,7 +13,6 @@ use crate::clips::coordinate::ClipCoordinate;
 use crate::clips::norm::{ClipNorm, Normalize};
 use crate::clips::quantile_norm::QuantileNorm;
 use crate::clips::zclip::ZClip;
-use crate::clips::NormClip;
 use crate::hyper::{Field, Place};
 use crate::project::{ProjectBall, ProjectBox};
 use crate::rules::acclip::{AcClip, Form};
@@ -154,8 +154,8 @@ impl Link {
             Link::QuantileNorm(c) => places![ClipRate c.clip_rate, ClipGain c.clip_gain],
             Link::Agc(c) => places![ClipFactor c.clip_factor, Floor c.floor],
             Link::ClipCoordinate(c) => places![Tau c.tau],
-            Link::L2(coefficient) => places![L2 *coefficient],
-            Link::WeightDecay(coefficient) => places![WeightDecay *coefficient],
+            Link::L2(coefficient) => places![L2 * coefficient],
+            Link::WeightDecay(coefficient) => places![WeightDecay * coefficient],
             Link::Sgd(r) => places![Momentum r.momentum, Nesterov r.nesterov],
             Link::Ema(r) => places![Beta1 r.beta1],
             Link::AcClip(r) => places![
@@ -205,11 +205,12 @@ impl Link {
             })
         };
         match self {
-            Link::ClipCoordinates(tau) => match tau.iter().find(|&&tau| !(tau > 0.0)) {
+            Link::ClipCoordinates(tau) => match tau.iter().find(|&&tau| tau.is_nan() || tau <= 0.0)
+            {
                 Some(&tau) => out("tau", tau, "(0, inf]"),
                 None => Ok(()),
             },
-            Link::ProjectBox(b) if b.lower.is_nan() || !(b.lower <= b.upper) => {
+            Link::ProjectBox(b) if b.lower.is_nan() || b.upper.is_nan() || b.lower > b.upper => {
                 out("upper", b.upper, "[lower, inf]")
             }
             _ => Ok(()),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::alias::ALIASES;
 use crate::clips::Norms;
+use crate::clips::coordinate::Clamped;
 use crate::hyper::{Field, Value};
 use crate::pass::{self, Pass};
 use crate::real::{Values, ValuesMut};
@@ -48,6 +49,14 @@ impl Prepared<'_> {
     }
 }
 
+/// What a state must hold.
+pub(crate) struct Names {
+    /// Name of each slot, and whether its values can be negative.
+    pub slots: Vec<(String, bool)>,
+    /// Name and length of each memory.
+    pub memories: Vec<(String, usize)>,
+}
+
 /// The links of a chain that fits into one pass: each at most once, and in this order.
 #[derive(Default)]
 struct OnePass<'a> {
@@ -76,7 +85,11 @@ impl Optimizer {
                 return Err(Error::UnusedHyper {
                     optimizer: name.to_owned(),
                     field: field.name(),
-                    allowed: optimizer.fields().into_iter().map(|(field, _)| field.name()).collect(),
+                    allowed: optimizer
+                        .fields()
+                        .into_iter()
+                        .map(|(field, _)| field.name())
+                        .collect(),
                 });
             }
         }
@@ -193,17 +206,29 @@ impl Optimizer {
         })
     }
 
+    /// How many values the state holds for each coordinate.
+    pub fn coordinate_slots(&self) -> usize {
+        self.links.iter().map(|link| link.slots().len()).sum()
+    }
+
+    /// Whether a clip needs norms, so that a step reads the gradient before it begins.
+    pub fn needs_norm(&self) -> bool {
+        self.links.iter().any(|link| link.norm_clip().is_some())
+    }
+
     /// Names of what the state holds: a value for each coordinate (`m`: momentum; `v`: average of g²;
     /// `tau_alpha`: ACClip's τ^α; …), or a few numbers of a clip. A name that an earlier link of the
     /// chain has is followed by the number of the link: `m.2`.
     pub fn slot_names(&self) -> Vec<String> {
-        let (slots, memories) = self.names(0);
+        let Names { slots, memories } = self.names(0);
         let slots = slots.into_iter().map(|(name, _)| name);
-        slots.chain(memories.into_iter().map(|(name, _)| name)).collect()
+        slots
+            .chain(memories.into_iter().map(|(name, _)| name))
+            .collect()
     }
 
-    /// Name and sign of each slot, name and length of each memory.
-    pub(crate) fn names(&self, blocks: usize) -> (Vec<(String, bool)>, Vec<(String, usize)>) {
+    /// What its states hold, for this number of blocks.
+    pub(crate) fn names(&self, blocks: usize) -> Names {
         let (mut slots, mut memories) = (Vec::new(), Vec::new());
         let mut taken: Vec<String> = Vec::new();
         let mut name = |number: usize, name: &str| {
@@ -223,7 +248,7 @@ impl Optimizer {
                 memories.push((name(number, memory), len));
             }
         }
-        (slots, memories)
+        Names { slots, memories }
     }
 
     /// The state before the first step.
@@ -236,17 +261,17 @@ impl Optimizer {
     /// holds `f32` or `bf16` with a `State<f32>`, or `f64` with a `State<f64>`.
     ///
     /// # Cost
-    /// A chain of at most one clip by norm, one by coordinate, one coordinate-wise rule and one
-    /// decoupled decay, in this order, is run in **one pass** that reads and writes parameters and
-    /// slots once; all names but `nsgd-momentum`, `agc` and `stable-adamw` are such chains, unless
+    /// A chain of at most one clip by norm, one by coordinate (before SGD), one coordinate-wise rule
+    /// and one decoupled decay, in this order, is run in **one pass** that reads and writes parameters
+    /// and slots once; all names but `nsgd-momentum`, `agc` and `stable-adamw` are such chains, unless
     /// there is L2 decay. The policies [`NonFinite::Error`] and [`NonFinite::Skip`], and clips by norm,
     /// read the gradient once more before: 4 bytes per `f32` coordinate, beside 12 (SGD) to 36
     /// (`acclip`) of the pass. Other chains go over memory once a link.
     ///
     /// # Errors
-    /// [`Error::LearningRate`], [`Error::Length`], [`Error::StateSlots`] (a state of another
-    /// optimizer), [`Error::NonFiniteGradient`], [`Error::GradientOverflow`]; after any of them
-    /// `params` and `state` are as before.
+    /// [`Error::LearningRate`], [`Error::Length`], [`Error::StateRule`] and [`Error::StateSlots`] (a
+    /// state of another optimizer), [`Error::UnusedDecay`], [`Error::NonFiniteGradient`],
+    /// [`Error::GradientOverflow`]; after any of them `params` and `state` are as before.
     pub fn step<P, G>(
         &self,
         learning_rate: f64,
@@ -268,10 +293,11 @@ impl Optimizer {
         check_length("grad", layout.len(), grad.len())?;
         state.check(self, layout)?;
         self.check_links(layout)?;
-        self.step_values(learning_rate, layout, P::values_mut(params), G::values(grad), state)
+        let (params, grad) = (P::values_mut(params), G::values(grad));
+        P::Compute::step(self, learning_rate, layout, params, grad, state)
     }
 
-    fn step_values<F: Real>(
+    pub(crate) fn step_values<F: Real>(
         &self,
         learning_rate: f64,
         layout: &Layout,
@@ -335,7 +361,10 @@ impl Optimizer {
         let mut stage = 0;
         for link in &self.links {
             let place = match link {
-                Link::Normalize(_) | Link::StableAdam(_) | Link::Agc(_) | Link::ClipCoordinates(_) => {
+                Link::Normalize(_)
+                | Link::StableAdam(_)
+                | Link::Agc(_)
+                | Link::ClipCoordinates(_) => {
                     return None;
                 }
                 Link::L2(all) => {
@@ -368,17 +397,36 @@ impl Optimizer {
             }
             stage = place;
         }
-        // Without the link, blocks with a coefficient of their own do not decay either.
-        let decays = self.links.iter().any(|link| matches!(link, Link::WeightDecay(_)));
-        let own = |(b, _): (&crate::Block, _)| b.weight_decay.is_some();
-        (decays || !layout.blocks().any(own)).then_some(plan)
+        if plan.tau.is_some() && plan.rule.is_some_and(|rule| !matches!(rule, Link::Sgd(_))) {
+            return None; // every pair would be a kernel of its own
+        }
+        Some(plan)
     }
 
-    /// Links that belong to a layout of a certain length.
+    /// Whether links and layout fit together.
     fn check_links(&self, layout: &Layout) -> Result<(), Error> {
         for link in &self.links {
             if let Link::ClipCoordinates(tau) = link {
                 check_length("tau", layout.len(), tau.len())?;
+            }
+        }
+        let has = |kind: fn(&Link) -> bool| self.links.iter().any(kind);
+        let (l2, weight_decay) = (
+            has(|link| matches!(link, Link::L2(_))),
+            has(|link| matches!(link, Link::WeightDecay(_))),
+        );
+        for (block, _) in layout.blocks() {
+            for (field, own, has) in [
+                ("l2", block.l2, l2),
+                ("weight_decay", block.weight_decay, weight_decay),
+            ] {
+                if own.is_some() && !has {
+                    return Err(Error::UnusedDecay {
+                        optimizer: self.name.to_string(),
+                        block: block.name.clone(),
+                        field,
+                    });
+                }
             }
         }
         Ok(())
@@ -421,9 +469,17 @@ fn run_one_pass<F: Real>(
     let layout = at.layout;
     let scales = match plan.norm_clip.and_then(Link::norm_clip) {
         Some(clip) => {
-            let squares: Vec<f64> = measured.unwrap_or_default().iter().map(|s| s.grad).collect();
+            let squares: Vec<f64> = measured
+                .unwrap_or_default()
+                .iter()
+                .map(|s| s.grad)
+                .collect();
             let memories = 0..clip.memory(layout.block_count()).len();
-            clip.factors(at.t, &Norms::from_squares(&squares), &mut state.memories(memories))
+            clip.factors(
+                at.t,
+                &Norms::from_squares(&squares),
+                &mut state.memories(memories),
+            )
         }
         None => vec![1.0; layout.block_count()],
     };
@@ -436,19 +492,24 @@ fn run_one_pass<F: Real>(
         dice: (0..=slots.len()).map(|buffer| at.dice(buffer)).collect(),
         slots,
         scales: scales.clone(),
-        tau: plan.tau.unwrap_or(f64::INFINITY),
         learning_rate: at.learning_rate,
         weight_decay: (layout.blocks())
             .map(|(block, _)| block.decay_by(block.weight_decay, plan.weight_decay))
             .collect(),
         measure: measured.is_none(),
-    };
-    let mut sums = match plan.rule {
-        None => pass.with(&Plain),
-        Some(rule) => match rule.with_kernel(at.t, pass) {
-            Some(sums) => sums,
-            None => unreachable!("only coordinate-wise rules are planned for one pass"),
+        bad: match measured {
+            Some(measured) => measured.iter().map(|sums| sums.zeroed > 0).collect(),
+            None => vec![false; layout.block_count()],
         },
+    };
+    let planned =
+        "only coordinate-wise rules are planned for one pass, and with a clip of coordinates SGD";
+    let mut sums = match (plan.tau, plan.rule) {
+        (None, None) => pass.with(&Plain),
+        (None, Some(rule)) => rule.with_kernel(at.t, pass).expect(planned),
+        (Some(tau), None) => Clamped { tau, then: pass }.with(&Plain),
+        (Some(tau), Some(Link::Sgd(rule))) => rule.with(Clamped { tau, then: pass }),
+        (Some(_), Some(_)) => unreachable!("{planned}"),
     };
     for (((block, range), sums), scale) in layout.blocks().zip(&mut sums).zip(scales) {
         if scale < 1.0 && !block.frozen {

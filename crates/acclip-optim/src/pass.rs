@@ -11,7 +11,6 @@
 
 use rayon::prelude::*;
 
-use crate::clips::coordinate::clamp;
 use crate::real::{Values, ValuesMut};
 use crate::rules::{Kernel, WithKernel};
 use crate::simd::InstructionSet;
@@ -21,8 +20,8 @@ use crate::{Layout, Real};
 
 /// Coordinates that a thread takes at a time; a multiple of [`TILE`].
 pub(crate) const CHUNK: usize = 32 * 1024;
-/// Independent sums within [`sum_of_squares`].
-const LANES: usize = 16;
+/// Independent sums of squares, so that they need not wait for each other.
+pub(crate) const LANES: usize = 16;
 
 /// Everything a step works on, apart from the rule.
 pub(crate) struct Pass<'a, F> {
@@ -33,13 +32,13 @@ pub(crate) struct Pass<'a, F> {
     pub slots: Vec<StoreMut<'a, F>>,
     /// Factor of the gradient, by block.
     pub scales: Vec<f64>,
-    /// Threshold of each coordinate, after that factor.
-    pub tau: f64,
     pub learning_rate: f64,
     /// Decoupled weight decay, by block.
     pub weight_decay: Vec<f64>,
-    /// Whether the gradient's norm is still unknown.
+    /// Whether the gradient's norm is still unknown, and with it whether all entries are finite.
     pub measure: bool,
+    /// Whether a block has entries that are not finite, of a gradient whose norm is known.
+    pub bad: Vec<bool>,
     /// For the parameters; the slots take the next ones.
     pub dice: Vec<Dice>,
 }
@@ -54,6 +53,7 @@ struct Chunk<'a, F, const S: usize> {
     scalars: Scalars<F>,
     learning_rate_scale: f64,
     measure: bool,
+    bad: bool,
     params_dice: Dice,
     slot_dice: [Dice; S],
 }
@@ -61,7 +61,6 @@ struct Chunk<'a, F, const S: usize> {
 #[derive(Clone, Copy)]
 struct Scalars<F> {
     scale: F,
-    tau: F,
     learning_rate: F,
     weight_decay: F,
 }
@@ -99,20 +98,26 @@ impl<F: Real> WithKernel<F> for Pass<'_, F> {
                 slots,
                 scalars: Scalars {
                     scale: F::narrow(self.scales[block]),
-                    tau: F::narrow(self.tau),
                     learning_rate: F::narrow(self.learning_rate * group.learning_rate_scale),
                     weight_decay: F::narrow(self.weight_decay[block]),
                 },
                 learning_rate_scale: group.learning_rate_scale,
                 measure: self.measure,
+                bad: self.bad[block],
                 params_dice: self.dice[0].at(start),
                 slot_dice: std::array::from_fn(|s| self.dice[s + 1].at(start)),
             });
         }
-        let parts: Vec<(usize, Sums)> = (chunks.into_par_iter())
-            .map(|mut chunk| (chunk.block, chunk.run(kernel)))
-            .collect();
-        by_block(self.layout, parts)
+        let run = |mut chunk: Chunk<F, S>| (chunk.block, chunk.run(kernel));
+        by_block(self.layout, parallel(chunks, run))
+    }
+}
+
+/// Applies `f` to every chunk, on all threads if there are several; results in the chunks' order.
+pub(crate) fn parallel<C: Send, R: Send>(chunks: Vec<C>, f: impl Fn(C) -> R + Sync) -> Vec<R> {
+    match chunks.len() {
+        0 | 1 => chunks.into_iter().map(f).collect(),
+        _ => chunks.into_par_iter().map(&f).collect(),
     }
 }
 
@@ -140,29 +145,37 @@ impl<F: Real, const S: usize> Chunk<'_, F, S> {
         let mut params_buffer = [F::zero(); TILE];
         let mut grad_buffer = [F::zero(); TILE];
         let mut slot_buffers = [[F::zero(); TILE]; S];
+        let mut zeroed = [F::zero(); TILE];
+        let mut update = [0.0; LANES];
         for start in (0..self.params.len()).step_by(TILE) {
             let n = TILE.min(self.params.len() - start);
-            let params = self.params.open(start, n, &mut params_buffer);
-            let grad = self.grad.tile(start, n, &mut grad_buffer);
-            let slots = open_slots(&mut self.slots, &mut slot_buffers, start, n);
-            let u = &mut direction[..n];
-            let (clipped, zeroed) = update_tile(kernel, self.scalars, params, grad, u, slots);
-            sums.clipped += u64::from(clipped);
-            sums.zeroed += u64::from(zeroed);
-            sums.update += sum_of_squares(u, fma);
+            let mut grad = self.grad.tile(start, n, &mut grad_buffer);
+            let mut bad = self.bad;
             if self.measure {
                 let squares = sum_of_squares(grad, fma);
-                sums.grad += if squares.is_finite() {
-                    squares
-                } else {
+                bad = !squares.is_finite();
+                sums.grad += if bad {
                     sum_of_finite_squares(grad)
+                } else {
+                    squares
                 };
             }
+            if bad {
+                sums.zeroed += zero_bad(grad, &mut zeroed);
+                grad = &zeroed[..n];
+            }
+            let params = self.params.open(start, n, &mut params_buffer);
+            let slots = open_slots(&mut self.slots, &mut slot_buffers, start, n);
+            let u = &mut direction[..n];
+            let clipped = update_tile(kernel, self.scalars, params, grad, u, slots);
+            sums.clipped += u64::from(clipped);
+            add_squares(&mut update, u, fma);
             let dice = self.params_dice;
             self.params.close(start, n, &params_buffer, dice);
             close_slots(&mut self.slots, &slot_buffers, self.slot_dice, start, n);
         }
-        sums.update *= self.learning_rate_scale * self.learning_rate_scale;
+        let scale = self.learning_rate_scale;
+        sums.update = scale * scale * update.into_iter().sum::<f64>();
         sums
     }
 }
@@ -200,6 +213,7 @@ pub(crate) fn close_slots<F: Real, const S: usize>(
 macro_rules! tile_loop {
     ($name:ident, $($slot:ident $place:literal),*) => {
         #[inline(always)]
+        #[allow(clippy::too_many_arguments, reason = "each buffer must be one, see above")]
         fn $name<F: Real, K: Kernel<F, S>, const S: usize>(
             kernel: &K,
             at: Scalars<F>,
@@ -207,28 +221,24 @@ macro_rules! tile_loop {
             grad: &[F],
             direction: &mut [F],
             $($slot: &mut [F],)*
-        ) -> (u32, u32) {
+        ) -> u32 {
             let n = direction.len();
             let (params, grad) = (&mut params[..n], &grad[..n]);
             $(let $slot = &mut $slot[..n];)*
-            let (mut clipped, mut zeroed) = (0, 0);
+            let mut clipped = 0;
             for i in 0..n {
-                let raw = grad[i];
-                let finite = raw.abs() < F::infinity();
-                let g = if finite { raw } else { F::zero() };
-                let (g, hit) = clamp(g * at.scale, at.tau);
+                let g = grad[i] * at.scale;
                 let mut here = [F::zero(); S];
                 $(here[$place] = $slot[i];)*
-                let (u, by_rule) = kernel.update(g, &mut here);
+                let (u, hit) = kernel.update(g, &mut here);
                 $($slot[i] = here[$place];)*
                 let x = params[i];
                 let u = u + at.weight_decay * x;
                 params[i] = x - at.learning_rate * u;
                 direction[i] = u;
-                clipped += u32::from(hit | by_rule);
-                zeroed += u32::from(!finite);
+                clipped += u32::from(hit);
             }
-            (clipped, zeroed)
+            clipped
         }
     };
 }
@@ -238,8 +248,7 @@ tile_loop!(tile_of_1, a 0);
 tile_loop!(tile_of_2, a 0, b 1);
 tile_loop!(tile_of_3, a 0, b 1, c 2);
 
-/// One tile: clip, rule, decay, step. Returns how many coordinates were clipped, and how many entries
-/// of the gradient were not finite and taken as 0.
+/// One tile: clip, rule, decay, step. Returns how many coordinates were clipped.
 #[inline(always)]
 fn update_tile<F: Real, K: Kernel<F, S>, const S: usize>(
     kernel: &K,
@@ -248,7 +257,7 @@ fn update_tile<F: Real, K: Kernel<F, S>, const S: usize>(
     grad: &[F],
     direction: &mut [F],
     mut slots: [&mut [F]; S],
-) -> (u32, u32) {
+) -> u32 {
     match slots.as_mut_slice() {
         [] => tile_of_0(kernel, at, params, grad, direction),
         [a] => tile_of_1(kernel, at, params, grad, direction, a),
@@ -258,10 +267,17 @@ fn update_tile<F: Real, K: Kernel<F, S>, const S: usize>(
     }
 }
 
-/// Σ xᵢ² in f64, in [`LANES`] independent sums.
+/// Σ xᵢ² in f64.
 #[inline(always)]
 pub(crate) fn sum_of_squares<F: Real>(x: &[F], fma: bool) -> f64 {
     let mut sums = [0.0; LANES];
+    add_squares(&mut sums, x, fma);
+    sums.into_iter().sum()
+}
+
+/// Adds xᵢ² to the sum i mod [`LANES`], in f64.
+#[inline(always)]
+pub(crate) fn add_squares<F: Real>(sums: &mut [f64; LANES], x: &[F], fma: bool) {
     let (groups, rest) = x.as_chunks::<LANES>();
     for group in groups {
         for (sum, x) in sums.iter_mut().zip(group) {
@@ -271,7 +287,6 @@ pub(crate) fn sum_of_squares<F: Real>(x: &[F], fma: bool) -> f64 {
     for (sum, x) in sums.iter_mut().zip(rest) {
         *sum = x.add_square(*sum, fma);
     }
-    sums.into_iter().sum()
 }
 
 /// Σ xᵢ² over the entries that are finite.
@@ -279,6 +294,17 @@ pub(crate) fn sum_of_squares<F: Real>(x: &[F], fma: bool) -> f64 {
 fn sum_of_finite_squares<F: Real>(x: &[F]) -> f64 {
     let finite = x.iter().map(|x| x.widen()).filter(|x| x.is_finite());
     finite.map(|x| x * x).sum()
+}
+
+/// Copies the entries that are finite, and 0 for the others, which are counted.
+#[cold]
+fn zero_bad<F: Real>(grad: &[F], to: &mut [F; TILE]) -> u64 {
+    let mut bad = 0;
+    for (to, &g) in to.iter_mut().zip(grad) {
+        *to = if g.is_finite() { g } else { F::zero() };
+        bad += u64::from(!g.is_finite());
+    }
+    bad
 }
 
 /// Reads the gradient alone: Σ g² by block, over finite entries, and how many are not finite.
@@ -298,7 +324,7 @@ pub(crate) fn measure<F: Real>(set: InstructionSet, layout: &Layout, grad: Value
         );
         (block, sums)
     };
-    by_block(layout, chunks.into_par_iter().map(measure).collect())
+    by_block(layout, parallel(chunks, measure))
 }
 
 #[inline(always)]

@@ -85,13 +85,14 @@ mod tests {
     fn it_is_the_rounded_power() {
         let mut worst = 0.0_f64;
         for alpha in [0.3, 0.5, 0.7, 1.0, 1.2, 1.5, 1.9, 2.0, 1.0 / 1.3, 1.0 / 0.3] {
-            let mut x = 1e-44_f32;
-            while x < 3e38 {
+            let mut wide = 1e-44_f64;
+            while wide < 3e38 {
+                let x = wide as f32;
                 let exact = f64::from(x).powf(alpha);
                 if exact < f64::from(f32::MAX) && exact > f64::from(f32::MIN_POSITIVE) {
                     worst = worst.max(ulps(power(x, alpha), exact));
                 }
-                x *= 1.000_917;
+                wide *= 1.000_917;
             }
         }
         assert!(worst <= 0.50002, "{worst}");

@@ -5,15 +5,15 @@
 //! box    xᵢ ← min{max{xᵢ, lower}, upper}
 //! ```
 //!
-//! Both are the Euclidean projection onto the set.
+//! Both are the Euclidean projection onto the set. bf16 parameters are rounded towards 0, and the bounds
+//! of the box inwards, so that they stay inside.
 
-use rayon::prelude::*;
+use half::bf16;
 
 use crate::chain::norms;
 use crate::optimizer::Prepared;
-use crate::pass::CHUNK;
+use crate::pass::{CHUNK, parallel};
 use crate::real::ValuesMut;
-use crate::storage::TILE;
 use crate::{Link, Real};
 
 /// The ball of this radius about 0.
@@ -43,7 +43,13 @@ pub(crate) fn project<F: Real>(link: &Link, at: &Prepared<'_>, params: &mut Valu
             }
         }
         Link::ProjectBox(ProjectBox { lower, upper }) => {
-            let (lower, upper) = (F::narrow(lower), F::narrow(upper));
+            let (lower, upper) = match params {
+                ValuesMut::Full(_) => (F::narrow(lower), F::narrow(upper)),
+                ValuesMut::Bf16(_) => (
+                    F::narrow(-at_most_in_bf16(-lower)),
+                    F::narrow(at_most_in_bf16(upper)),
+                ),
+            };
             each(at, params, |x| {
                 let x = if x > lower { x } else { lower };
                 if x < upper { x } else { upper }
@@ -60,16 +66,27 @@ fn each<F: Real>(at: &Prepared<'_>, params: &mut ValuesMut<'_, F>, f: impl Fn(F)
     for (block, range) in at.layout.chunks(CHUNK) {
         let chunk = rest.take(range.len());
         if !at.layout.block(block).frozen {
-            chunks.push((range.start, chunk));
+            chunks.push(chunk);
         }
     }
-    chunks.into_par_iter().for_each(|(start, mut chunk)| {
-        let mut buffer = [F::zero(); TILE];
-        for tile in (0..chunk.len()).step_by(TILE) {
-            let n = TILE.min(chunk.len() - tile);
-            let x = chunk.open(tile, n, &mut buffer);
-            x.iter_mut().for_each(|x| *x = f(*x));
-            chunk.close(tile, n, &buffer, at.dice(0).at(start));
-        }
+    parallel(chunks, |chunk: ValuesMut<F>| match chunk {
+        ValuesMut::Full(x) => x.iter_mut().for_each(|x| *x = f(*x)),
+        ValuesMut::Bf16(x) => x.iter_mut().for_each(|x| {
+            let new = f(F::from_f32(x.to_f32())).as_f32();
+            *x = bf16::from_bits((new.to_bits() >> 16) as u16);
+        }),
     });
+}
+
+/// The largest bf16 value that is not above `x`.
+fn at_most_in_bf16(x: f64) -> f64 {
+    let near = bf16::from_f64(x);
+    let bits = near.to_bits();
+    let below = match near {
+        _ if near.to_f64() <= x || near.is_nan() => near,
+        _ if near == bf16::ZERO => bf16::from_bits(0x8001),
+        _ if near > bf16::ZERO => bf16::from_bits(bits - 1),
+        _ => bf16::from_bits(bits + 1),
+    };
+    below.to_f64()
 }

@@ -2,6 +2,8 @@
 
 use half::bf16;
 
+use crate::{Error, Layout, Optimizer, State, Stats};
+
 /// `f32` or `f64`: the type in which the rules compute, and of full-precision state.
 ///
 /// Per-step scalars are always computed in `f64` and narrowed once a step; sums over coordinates
@@ -22,6 +24,17 @@ pub trait Real:
     /// x^α for x ≥ 0 and α > 0.
     #[doc(hidden)]
     fn power(self, alpha: f64) -> Self;
+    /// [`Optimizer::step`] on checked buffers. A method of the type, so that all kernels are compiled
+    /// once, with this crate, and not again wherever a step is taken.
+    #[doc(hidden)]
+    fn step(
+        optimizer: &Optimizer,
+        learning_rate: f64,
+        layout: &Layout,
+        params: ValuesMut<'_, Self>,
+        grad: Values<'_, Self>,
+        state: &mut State<Self>,
+    ) -> Result<Stats, Error>;
     /// acc + x², in `f64`; `fma` tells whether the processor has a fused multiply-add.
     #[doc(hidden)]
     fn add_square(self, acc: f64, fma: bool) -> f64;
@@ -48,6 +61,16 @@ impl Real for f32 {
     #[inline(always)]
     fn power(self, alpha: f64) -> Self {
         crate::power::power(self, alpha)
+    }
+    fn step(
+        optimizer: &Optimizer,
+        learning_rate: f64,
+        layout: &Layout,
+        params: ValuesMut<'_, Self>,
+        grad: Values<'_, Self>,
+        state: &mut State<Self>,
+    ) -> Result<Stats, Error> {
+        optimizer.step_values(learning_rate, layout, params, grad, state)
     }
     #[inline(always)]
     fn add_square(self, acc: f64, fma: bool) -> f64 {
@@ -78,6 +101,16 @@ impl Real for f64 {
     #[inline(always)]
     fn power(self, alpha: f64) -> Self {
         self.powf(alpha)
+    }
+    fn step(
+        optimizer: &Optimizer,
+        learning_rate: f64,
+        layout: &Layout,
+        params: ValuesMut<'_, Self>,
+        grad: Values<'_, Self>,
+        state: &mut State<Self>,
+    ) -> Result<Stats, Error> {
+        optimizer.step_values(learning_rate, layout, params, grad, state)
     }
     #[inline(always)]
     fn add_square(self, acc: f64, _: bool) -> f64 {

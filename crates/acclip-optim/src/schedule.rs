@@ -69,7 +69,9 @@ impl Schedule {
             Schedule::Linear { warm_up, total } | Schedule::Cosine { warm_up, total, .. }
                 if warm_up > total =>
             {
-                refuse(format!("warm_up is {warm_up}, but total is {total}; make total larger"))
+                refuse(format!(
+                    "warm_up is {warm_up}, but total is {total}; make total larger"
+                ))
             }
             Schedule::WarmUpStableDecay {
                 warm_up,
@@ -138,22 +140,51 @@ mod tests {
     #[test]
     fn schedules_by_hand() {
         let warm_up = 2;
-        assert_eq!(factors(Schedule::Constant { warm_up }, 1..=4), [0.5, 1.0, 1.0, 1.0]);
-        assert_eq!(factors(Schedule::Constant { warm_up: 0 }, 1..=2), [1.0, 1.0]);
+        assert_eq!(
+            factors(Schedule::Constant { warm_up }, 1..=4),
+            [0.5, 1.0, 1.0, 1.0]
+        );
+        assert_eq!(
+            factors(Schedule::Constant { warm_up: 0 }, 1..=2),
+            [1.0, 1.0]
+        );
         let linear = Schedule::Linear { warm_up, total: 5 };
-        assert_eq!(factors(linear, 1..=7), [0.5, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]);
-        let step = Schedule::Step { every: 2, factor: 0.1 };
-        assert_eq!(factors(step, 1..=5), [1.0, 1.0, 0.1, 0.1, 0.1_f64.powf(2.0)]);
-        let stable = Schedule::WarmUpStableDecay { warm_up: 2, decay: 3, total: 7 };
-        assert_eq!(factors(stable, 1..=9), [0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]);
+        assert_eq!(
+            factors(linear, 1..=7),
+            [0.5, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+        );
+        let step = Schedule::Step {
+            every: 2,
+            factor: 0.1,
+        };
+        assert_eq!(
+            factors(step, 1..=5),
+            [1.0, 1.0, 0.1, 0.1, 0.1_f64.powf(2.0)]
+        );
+        let stable = Schedule::WarmUpStableDecay {
+            warm_up: 2,
+            decay: 3,
+            total: 7,
+        };
+        assert_eq!(
+            factors(stable, 1..=9),
+            [0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+        );
         let root = Schedule::InverseSqrt { warm_up: 4 };
         assert_eq!(factors(root, [2, 4, 16, 64]), [0.5, 1.0, 0.5, 0.25]);
-        assert_eq!(factors(Schedule::InverseSqrt { warm_up: 0 }, [1, 4]), [1.0, 0.5]);
+        assert_eq!(
+            factors(Schedule::InverseSqrt { warm_up: 0 }, [1, 4]),
+            [1.0, 0.5]
+        );
     }
 
     #[test]
     fn a_cosine_falls_from_one_to_its_floor() {
-        let cosine = Schedule::Cosine { warm_up: 1, total: 4, floor: 0.2 };
+        let cosine = Schedule::Cosine {
+            warm_up: 1,
+            total: 4,
+            floor: 0.2,
+        };
         let expected = [1.0, 0.2 + 0.8 * (0.5 + 0.5_f64.sqrt() / 2.0), 0.6];
         for (factor, expected) in factors(cosine, 1..=3).iter().zip(expected) {
             assert!((factor - expected).abs() < 1e-15, "{factor} {expected}");
@@ -164,26 +195,64 @@ mod tests {
     #[test]
     fn schedules_that_do_not_fit_are_refused() {
         for bad in [
-            Schedule::Linear { warm_up: 3, total: 2 },
-            Schedule::Cosine { warm_up: 3, total: 2, floor: 0.0 },
-            Schedule::Cosine { warm_up: 0, total: 2, floor: f64::NAN },
-            Schedule::Step { every: 0, factor: 0.5 },
-            Schedule::Step { every: 1, factor: 1.5 },
-            Schedule::WarmUpStableDecay { warm_up: u64::MAX, decay: 1, total: 5 },
+            Schedule::Linear {
+                warm_up: 3,
+                total: 2,
+            },
+            Schedule::Cosine {
+                warm_up: 3,
+                total: 2,
+                floor: 0.0,
+            },
+            Schedule::Cosine {
+                warm_up: 0,
+                total: 2,
+                floor: f64::NAN,
+            },
+            Schedule::Step {
+                every: 0,
+                factor: 0.5,
+            },
+            Schedule::Step {
+                every: 1,
+                factor: 1.5,
+            },
+            Schedule::WarmUpStableDecay {
+                warm_up: u64::MAX,
+                decay: 1,
+                total: 5,
+            },
         ] {
-            assert!(matches!(bad.check(), Err(Error::Schedule { .. })), "{bad:?}");
+            assert!(
+                matches!(bad.check(), Err(Error::Schedule { .. })),
+                "{bad:?}"
+            );
         }
     }
 
     #[test]
     fn huge_lengths_do_no_harm() {
         for schedule in [
-            Schedule::Linear { warm_up: 0, total: u64::MAX },
-            Schedule::Cosine { warm_up: 0, total: 0, floor: 0.0 },
-            Schedule::WarmUpStableDecay { warm_up: 0, decay: u64::MAX, total: u64::MAX },
+            Schedule::Linear {
+                warm_up: 0,
+                total: u64::MAX,
+            },
+            Schedule::Cosine {
+                warm_up: 0,
+                total: 0,
+                floor: 0.0,
+            },
+            Schedule::WarmUpStableDecay {
+                warm_up: 0,
+                decay: u64::MAX,
+                total: u64::MAX,
+            },
         ] {
             for t in [0, 1, u64::MAX] {
-                assert!((0.0..=1.0).contains(&schedule.factor(t)), "{schedule:?} at {t}");
+                assert!(
+                    (0.0..=1.0).contains(&schedule.factor(t)),
+                    "{schedule:?} at {t}"
+                );
             }
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::optimizer::Names;
 use crate::storage::{Store, StoreMut, TILE};
 use crate::{Error, Layout, Optimizer, Real};
 
@@ -106,7 +107,7 @@ impl<F: Real> State<F> {
     }
 
     fn zeros_in(optimizer: &Optimizer, layout: &Layout, format: Format) -> Self {
-        let (slots, memories) = optimizer.names(layout.block_count());
+        let Names { slots, memories } = optimizer.names(layout.block_count());
         let tiles = tiles(layout);
         let slot = |(name, signed)| (name, Store::zeros(format, signed, layout.len(), tiles));
         let memory = |(name, len)| (name, vec![0.0; len]);
@@ -218,11 +219,17 @@ impl<F: Real> State<F> {
         };
         let number = |key| {
             let value = entry(key)?;
-            value.parse::<u64>().map_err(|_| refuse(key, value, "a number"))
+            value
+                .parse::<u64>()
+                .map_err(|_| refuse(key, value, "a number"))
         };
         let version = entry("acclip_state")?;
         if version != VERSION {
-            return Err(refuse("acclip_state", version, &format!("version {VERSION}")));
+            return Err(refuse(
+                "acclip_state",
+                version,
+                &format!("version {VERSION}"),
+            ));
         }
         let format = entry("format")?;
         let format = (Format::ALL.into_iter().find(|known| known.name() == format))
@@ -281,7 +288,11 @@ impl<F: Real> State<F> {
                 Store::Bf16(values) => f(name, "BF16", bytemuck::cast_slice_mut(values))?,
                 Store::Bits8 { codes, scales, .. } => {
                     f(name, "U8", codes)?;
-                    f(&format!("{name}.scale"), "F32", bytemuck::cast_slice_mut(scales))?;
+                    f(
+                        &format!("{name}.scale"),
+                        "F32",
+                        bytemuck::cast_slice_mut(scales),
+                    )?;
                 }
             }
         }
@@ -294,7 +305,7 @@ impl<F: Real> State<F> {
     /// Whether this state is one of `optimizer` on `layout`.
     pub(crate) fn check(&self, optimizer: &Optimizer, layout: &Layout) -> Result<(), Error> {
         check_rule(optimizer, &self.optimizer)?;
-        let (slots, memories) = optimizer.names(layout.block_count());
+        let Names { slots, memories } = optimizer.names(layout.block_count());
         let expected: Vec<&str> = (slots.iter().map(|(name, _)| name.as_str()))
             .chain(memories.iter().map(|(name, _)| name.as_str()))
             .collect();
@@ -315,7 +326,11 @@ impl<F: Real> State<F> {
         for (name, store) in &self.slots {
             check_length(&format!("state slot {name}"), layout.len(), store.len())?;
             if let Store::Bits8 { scales, .. } = store {
-                check_length(&format!("state slot {name}.scale"), tiles(layout), scales.len())?;
+                check_length(
+                    &format!("state slot {name}.scale"),
+                    tiles(layout),
+                    scales.len(),
+                )?;
             }
         }
         for ((name, memory), (_, len)) in self.memories.iter().zip(memories) {
@@ -361,14 +376,17 @@ fn entry_size(dtype: &str) -> usize {
 
 /// Tiles of all blocks: each block begins a new one.
 fn tiles(layout: &Layout) -> usize {
-    layout.blocks().map(|(_, range)| range.len().div_ceil(TILE)).sum()
+    layout
+        .blocks()
+        .map(|(_, range)| range.len().div_ceil(TILE))
+        .sum()
 }
 
-/// A line for each block: name and shape.
+/// A line for each block: name, with line breaks escaped, and shape.
 fn describe(layout: &Layout) -> Vec<String> {
     let block = |(block, _): (&crate::Block, _)| {
         let shape: Vec<String> = block.shape.iter().map(usize::to_string).collect();
-        format!("{} [{}]", block.name, shape.join(", "))
+        format!("{:?} [{}]", block.name, shape.join(", "))
     };
     layout.blocks().map(block).collect()
 }
@@ -389,8 +407,12 @@ fn check_blocks(layout: &Layout, blocks: &str) -> Result<(), Error> {
     if expected == found {
         return Ok(());
     }
-    let missing = expected.iter().filter(|block| !found.contains(&block.as_str()));
-    let unexpected = found.iter().filter(|block| !expected.iter().any(|known| known == *block));
+    let missing = expected
+        .iter()
+        .filter(|block| !found.contains(&block.as_str()));
+    let unexpected = found
+        .iter()
+        .filter(|block| !expected.iter().any(|known| known == *block));
     Err(Error::StateLayout {
         missing: missing.cloned().collect(),
         unexpected: unexpected.map(|block| block.to_string()).collect(),

@@ -9,7 +9,8 @@ pub struct Stats {
     /// parameters have left the range of their type.
     pub update_norm: f64,
     /// Share of coordinates that a clip or the rule made smaller; a clip by norm does so to all
-    /// coordinates of a block.
+    /// coordinates of a block. In a chain with several links that count coordinates, that of the
+    /// link with the most.
     pub clipped: f64,
     /// Entries of the gradient that were not finite and were taken as 0
     /// ([`NonFinite::Zero`] only).

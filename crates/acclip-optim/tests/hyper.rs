@@ -1,205 +1,153 @@
-//! Names and hyper-parameters: defaults, ranges, messages, and the way through JSON and TOML.
+//! Names, hyper-parameters and chains: defaults, ranges, messages, the way through JSON and TOML, and
+//! that a name is nothing but a chain.
+
+#[path = "hyper/chains.rs"]
+mod chains;
+mod common;
+
+use std::collections::HashSet;
 
 use acclip_optim::{Error, Hyper, NAMES, Optimizer};
+use common::*;
 
 #[test]
 fn an_unknown_name_is_refused_with_the_known_ones() {
-    let error = Optimizer::new("adam", &Hyper::default()).unwrap_err();
+    let error = Optimizer::new("adamax", &Hyper::default()).unwrap_err();
     assert_eq!(
         error,
         Error::UnknownOptimizer {
-            name: "adam".into()
+            name: "adamax".into()
         }
     );
     let message = error.to_string();
-    assert!(NAMES.iter().all(|name| message.contains(name)), "{message}");
+    assert!(
+        NAMES
+            .iter()
+            .all(|name| message.contains(&format!(" {name}"))),
+        "{message}"
+    );
+    assert_eq!(HashSet::from(NAMES).len(), 27);
 }
 
 #[test]
 fn the_resolved_hyper_parameters_rebuild_the_optimizer() {
-    for name in NAMES {
-        let optimizer = Optimizer::new(name, &Hyper::default()).unwrap();
-        assert_eq!(optimizer.name(), name);
-        let json = serde_json::to_string(&optimizer.hyper()).unwrap();
+    for optimizer in variants() {
+        let (name, hyper) = (optimizer.name(), optimizer.hyper());
+        let json = serde_json::to_string(&hyper).unwrap();
         assert!(!json.contains("null"), "{json}");
         let read: Hyper = serde_json::from_str(&json).unwrap();
         assert_eq!(Optimizer::new(name, &read).unwrap(), optimizer);
-        let read: Hyper = toml::from_str(&toml::to_string(&optimizer.hyper()).unwrap()).unwrap();
+        let read: Hyper = toml::from_str(&toml::to_string(&hyper).unwrap()).unwrap();
         assert_eq!(Optimizer::new(name, &read).unwrap(), optimizer);
-        assert_eq!(
-            optimizer.threshold(),
-            optimizer.hyper().max_norm.or(optimizer.hyper().tau)
-        );
+        let fixed = match name {
+            "adagc" | "zclip" => None, // theirs adapts
+            _ => hyper.max_norm.or(hyper.tau),
+        };
+        assert_eq!(optimizer.threshold(), fixed, "{name}");
     }
-    assert!(
-        toml::from_str::<Hyper>("beta3 = 0.5")
-            .unwrap_err()
-            .to_string()
-            .contains("beta3")
-    );
+    assert_eq!(Hyper::default(), hyper(""));
+    let error = toml::from_str::<Hyper>("beta3 = 0.5").unwrap_err();
+    assert!(error.to_string().contains("beta3"), "{error}");
 }
 
 #[test]
 fn a_hyper_parameter_of_another_rule_is_refused() {
-    let error = Optimizer::new(
-        "gclip",
-        &Hyper {
-            tau: Some(1.0),
-            ..Hyper::default()
-        },
-    )
-    .unwrap_err();
-    let allowed = vec!["momentum", "weight_decay", "max_norm"];
-    assert_eq!(
-        error,
-        Error::UnusedHyper {
-            optimizer: "gclip",
-            field: "tau",
-            allowed
-        }
-    );
+    let error = Optimizer::new("gclip", &hyper("tau = 1")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "optimizer `gclip` has no hyper-parameter `tau`; it takes: momentum, weight_decay, max_norm"
+        "optimizer `gclip` has no hyper-parameter `tau`; it takes: max_norm, l2, momentum, nesterov, \
+         weight_decay"
     );
-    for (name, hyper) in [
-        (
-            "sgd",
-            Hyper {
-                max_norm: Some(1.0),
-                ..Hyper::default()
-            },
-        ),
-        (
-            "adamw",
-            Hyper {
-                max_norm: Some(1.0),
-                ..Hyper::default()
-            },
-        ),
-        (
-            "adamw-clip",
-            Hyper {
-                alpha: Some(1.0),
-                ..Hyper::default()
-            },
-        ),
-        (
-            "acclip",
-            Hyper {
-                momentum: Some(0.9),
-                ..Hyper::default()
-            },
-        ),
-    ] {
-        assert!(
-            matches!(Optimizer::new(name, &hyper), Err(Error::UnusedHyper { .. })),
-            "{name}"
-        );
+    // Every name takes exactly the fields of its resolved hyper-parameters.
+    let all = "momentum beta1 beta2 eps alpha weight_decay l2 max_norm tau clip_factor clip_decay \
+               clip_rate clip_gain z_score percentile floor radius";
+    let lines = all.split_whitespace().map(|field| format!("{field} = 0.5"));
+    let flags = ["nesterov = true", "bias_correction = true", "warm_up = 5"].map(String::from);
+    for line in lines.chain(flags) {
+        let field = line.split(' ').next().unwrap();
+        for name in NAMES {
+            let taken = toml::to_string(&make(name, "").hyper()).unwrap();
+            let taken = taken
+                .lines()
+                .any(|line| line.starts_with(&format!("{field} = ")));
+            match Optimizer::new(name, &hyper(&line)) {
+                Ok(optimizer) => {
+                    assert!(taken, "{name} {line}");
+                    let resolved = toml::to_string(&optimizer.hyper()).unwrap();
+                    assert!(resolved.contains(&line), "{name} {line}: {resolved}");
+                }
+                Err(Error::UnusedHyper {
+                    optimizer,
+                    field: refused,
+                    allowed,
+                }) => {
+                    assert!(!taken, "{name} {line}");
+                    assert_eq!((optimizer.as_str(), refused), (name, field));
+                    assert!(
+                        !allowed.contains(&field) && !allowed.is_empty(),
+                        "{name} {line}"
+                    );
+                }
+                Err(error) => panic!("{name} {line}: {error}"),
+            }
+        }
     }
 }
 
 #[test]
 fn every_range_has_its_ends() {
-    type Set = fn(f64) -> Hyper;
-    let none = Hyper::default();
-    assert_eq!(none, serde_json::from_str("{}").unwrap());
-    let table: [(&str, Set, &[f64], &[f64]); 8] = [
-        (
-            "sgd",
-            |x| Hyper {
-                momentum: Some(x),
-                ..Hyper::default()
-            },
-            &[0.0, 0.999],
-            &[-0.1, 1.0],
-        ),
-        (
-            "adamw",
-            |x| Hyper {
-                beta1: Some(x),
-                ..Hyper::default()
-            },
-            &[0.0, 0.999],
-            &[-0.1, 1.0],
-        ),
-        (
-            "acclip",
-            |x| Hyper {
-                beta2: Some(x),
-                ..Hyper::default()
-            },
-            &[0.0, 0.999],
-            &[-0.1, 1.0],
-        ),
-        (
-            "acclip",
-            |x| Hyper {
-                eps: Some(x),
-                ..Hyper::default()
-            },
-            &[0.0, 10.0],
-            &[-1e-9, f64::INFINITY],
-        ),
-        (
-            "acclip",
-            |x| Hyper {
-                alpha: Some(x),
-                ..Hyper::default()
-            },
-            &[1e-3, 2.0],
-            &[0.0, -1.0, 2.001],
-        ),
-        (
-            "sgd",
-            |x| Hyper {
-                weight_decay: Some(x),
-                ..Hyper::default()
-            },
-            &[0.0, 5.0],
-            &[-0.1, f64::INFINITY],
-        ),
-        (
-            "gclip",
-            |x| Hyper {
-                max_norm: Some(x),
-                ..Hyper::default()
-            },
-            &[1e-9, f64::MAX],
-            &[0.0, -1.0, f64::INFINITY],
-        ),
-        (
-            "cclip",
-            |x| Hyper {
-                tau: Some(x),
-                ..Hyper::default()
-            },
-            &[1e-9, f64::MAX],
-            &[0.0, -1.0, f64::INFINITY],
-        ),
+    let unit = ["0", "0.999", "-0.1", "1"];
+    let not_negative = ["0", "10", "-1e-9", "inf"];
+    let positive = ["1e-9", "1.7976931348623157e308", "0", "inf"];
+    // Field, an optimizer that has it, and two values inside and two outside.
+    let table = [
+        ("momentum", "sgd", unit),
+        ("beta1", "adamw", unit),
+        ("beta2", "acclip", unit),
+        ("clip_decay", "zclip", unit),
+        ("eps", "acclip", not_negative),
+        ("weight_decay", "sgd", not_negative),
+        ("l2", "sgd", not_negative),
+        ("max_norm", "gclip", positive),
+        ("tau", "cclip", positive),
+        ("clip_factor", "agc", positive),
+        ("floor", "agc", positive),
+        ("z_score", "zclip", positive),
+        ("radius", "proj-gclip", positive),
+        ("alpha", "acclip", ["1e-3", "2", "0", "2.001"]),
+        ("clip_rate", "qclip", ["1e-9", "0.999", "0", "1"]),
+        ("clip_gain", "qclip-block", ["1e-9", "1", "0", "1.001"]),
+        ("percentile", "autoclip", ["0", "100", "-1e-9", "100.001"]),
     ];
-    for (name, set, inside, outside) in table {
-        for &x in inside {
-            assert!(Optimizer::new(name, &set(x)).is_ok(), "{name} {x}");
+    for (field, name, [low, high, below, above]) in table {
+        let new = |value: &str| Optimizer::new(name, &hyper(&format!("{field} = {value}")));
+        for value in [low, high] {
+            assert!(new(value).is_ok(), "{name}: {field} = {value}");
         }
-        for &x in outside.iter().chain(&[f64::NAN, f64::NEG_INFINITY]) {
-            let error = Optimizer::new(name, &set(x)).unwrap_err();
-            assert!(
-                matches!(error, Error::HyperOutOfRange { .. }),
-                "{name} {x}: {error}"
-            );
+        for value in [below, above, "nan", "-inf", "-1"] {
+            let refused = new(value).unwrap_err();
+            let right = matches!(&refused, Error::HyperOutOfRange { field: f, .. } if *f == field);
+            assert!(right, "{name}: {field} = {value}: {refused}");
         }
     }
-    let error = Optimizer::new(
-        "acclip",
-        &Hyper {
-            alpha: Some(3.0),
-            ..none
-        },
-    )
-    .unwrap_err();
+    let tested = |field: &str| table.iter().any(|row| row.0 == field);
+    for name in NAMES {
+        let hyper = serde_json::to_value(make(name, "").hyper()).unwrap();
+        let fields = hyper
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, value)| value.is_f64());
+        fields.for_each(|(field, _)| assert!(tested(field), "{name}: {field} is in no row"));
+    }
+    assert!(Optimizer::new("zclip", &hyper("warm_up = 1")).is_ok());
+    let message = |name, line| Optimizer::new(name, &hyper(line)).unwrap_err().to_string();
     assert_eq!(
-        error.to_string(),
+        message("adagc", "warm_up = 0"),
+        "hyper-parameter `warm_up` of optimizer `adagc` is 0; it must be in 1, 2, ..."
+    );
+    assert_eq!(
+        message("acclip", "alpha = 3"),
         "hyper-parameter `alpha` of optimizer `acclip` is 3; it must be in (0, 2]"
     );
 }

@@ -22,7 +22,7 @@ fn estimate(config: &Config, vocab_size: usize) -> Result<f64, Error> {
 
 /// Refuses a model that `jobs` runs at a time have no memory for.
 pub(crate) fn check(config: &Config, vocab_size: usize, jobs: usize) -> Result<(), Error> {
-    let Some(available) = available() else {
+    let Some(available) = available_memory() else {
         return Ok(());
     };
     let needed = estimate(config, vocab_size)? * jobs as f64;
@@ -41,7 +41,7 @@ pub(crate) fn check(config: &Config, vocab_size: usize, jobs: usize) -> Result<(
 }
 
 /// Memory that can be used without swapping, in bytes; `None` where the system does not say.
-fn available() -> Option<f64> {
+pub fn available_memory() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

@@ -347,7 +347,10 @@ impl<'a> Trainer<'a> {
     fn save(&self) -> Result<(), Error> {
         let params = self.layout.blocks().map(|(block, range)| {
             let values = Array::F32(self.params[range].to_vec());
-            (format!("params/{}", block.name), (block.shape.clone(), values))
+            (
+                format!("params/{}", block.name),
+                (block.shape.clone(), values),
+            )
         });
         let state = self.state.tensors().into_iter().map(|tensor| {
             let array = match tensor.dtype {
@@ -356,7 +359,10 @@ impl<'a> Trainer<'a> {
                 "BF16" => Array::Raw(Dtype::BF16, tensor.bytes.to_vec()),
                 _ => Array::Raw(Dtype::U8, tensor.bytes.to_vec()),
             };
-            (format!("{STATE}{}", tensor.name), (vec![tensor.len()], array))
+            (
+                format!("{STATE}{}", tensor.name),
+                (vec![tensor.len()], array),
+            )
         });
         let arrays: BTreeMap<_, _> = params.chain(state).collect();
         let meta = Record {

@@ -10,6 +10,7 @@
 //! Reference: the paper, §2.1 and §4.
 
 use crate::Real;
+use crate::rules::{Kernel, WithKernel};
 
 /// Clip of each coordinate at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,4 +25,33 @@ pub(crate) fn clamp<F: Real>(g: F, tau: F) -> (F, bool) {
     // Comparisons rather than `max` and `min`, whose care for NaN costs more than the clip.
     let below = if g < tau { g } else { tau };
     (if below > -tau { below } else { -tau }, g.abs() > tau)
+}
+
+/// Hands on a kernel with the clip before it, as the pass over memory runs it.
+pub(crate) struct Clamped<W> {
+    pub tau: f64,
+    pub then: W,
+}
+
+impl<F: Real, W: WithKernel<F>> WithKernel<F> for Clamped<W> {
+    type Output = W::Output;
+
+    fn with<K: Kernel<F, S>, const S: usize>(self, kernel: &K) -> W::Output {
+        let tau = F::narrow(self.tau);
+        self.then.with(&ClampedKernel { tau, kernel })
+    }
+}
+
+struct ClampedKernel<'a, F, K> {
+    tau: F,
+    kernel: &'a K,
+}
+
+impl<F: Real, K: Kernel<F, S>, const S: usize> Kernel<F, S> for ClampedKernel<'_, F, K> {
+    #[inline(always)]
+    fn update(&self, g: F, slots: &mut [F; S]) -> (F, bool) {
+        let (g, hit) = clamp(g, self.tau);
+        let (u, by_rule) = self.kernel.update(g, slots);
+        (u, hit | by_rule)
+    }
 }

@@ -44,5 +44,9 @@ pub(crate) trait NormClip {
 /// min{threshold/norm, 1}; 1 for norm 0.
 pub(crate) fn factor(threshold: f64, norm: f64) -> f64 {
     // The comparison, rather than the minimum, also settles norm 0.
-    if norm > threshold { threshold / norm } else { 1.0 }
+    if norm > threshold {
+        threshold / norm
+    } else {
+        1.0
+    }
 }

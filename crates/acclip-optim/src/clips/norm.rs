@@ -36,7 +36,11 @@ pub struct Normalize;
 
 impl NormClip for Normalize {
     fn factors(&self, _: u64, norms: &Norms, _: &mut [&mut [f64]]) -> Vec<f64> {
-        let factor = if norms.all > 0.0 { 1.0 / norms.all } else { 1.0 };
+        let factor = if norms.all > 0.0 {
+            1.0 / norms.all
+        } else {
+            1.0
+        };
         vec![factor; norms.blocks.len()]
     }
 }

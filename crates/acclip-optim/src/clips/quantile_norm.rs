@@ -37,7 +37,7 @@ impl NormClip for QuantileNorm {
                 return 1.0;
             }
             let used = *quantile;
-            *quantile *= if norm > used { rise } else { fall };
+            *quantile = (used * if norm > used { rise } else { fall }).min(f64::MAX);
             factor(used, norm)
         };
         blocks.map(clip).collect()

@@ -30,7 +30,7 @@
 //!
 //! Reference: the paper, Algorithm 1; normalized form: public implementations since November 2019.
 
-use super::{Average, Kernel, Slot, WithKernel, correction};
+use super::{Average, Kernel, Slot, WithKernel, correction, saturate, square};
 use crate::Real;
 use crate::real::ratio;
 
@@ -136,7 +136,7 @@ impl<F: Real> Power<F> for One {
 impl<F: Real> Power<F> for Two {
     #[inline(always)]
     fn raise(&self, x: F) -> F {
-        x * x
+        square(x)
     }
     #[inline(always)]
     fn root(&self, x: F) -> F {
@@ -147,7 +147,7 @@ impl<F: Real> Power<F> for Two {
 impl<F: Real> Power<F> for Other {
     #[inline(always)]
     fn raise(&self, x: F) -> F {
-        x.power(self.alpha)
+        saturate(x.power(self.alpha))
     }
     #[inline(always)]
     fn root(&self, x: F) -> F {
@@ -193,7 +193,7 @@ impl<F: Real, P: Power<F>> Kernel<F, 3> for Normalized<F, P> {
         let mut slots = [*m, *tau_alpha];
         let (clipped_momentum, clipped) = self.paper.update(g, &mut slots);
         [*m, *tau_alpha] = slots;
-        *v = self.paper.tau.of(*v, g * g);
+        *v = self.paper.tau.of(*v, square(g));
         let root = v.sqrt() * self.root_correction;
         (ratio(clipped_momentum, root + self.paper.eps), clipped)
     }

@@ -9,7 +9,7 @@
 //! Reference: J. Duchi, E. Hazan, Y. Singer, *Adaptive Subgradient Methods for Online Learning and
 //! Stochastic Optimization*, 2011.
 
-use super::{Kernel, Slot, WithKernel};
+use super::{Kernel, Slot, WithKernel, saturate, square};
 use crate::Real;
 use crate::real::ratio;
 
@@ -36,7 +36,7 @@ struct AtStep<F> {
 impl<F: Real> Kernel<F, 1> for AtStep<F> {
     #[inline(always)]
     fn update(&self, g: F, [sum]: &mut [F; 1]) -> (F, bool) {
-        *sum = *sum + g * g;
+        *sum = saturate(*sum + square(g));
         (ratio(g, sum.sqrt() + self.eps), false)
     }
 }

@@ -12,7 +12,7 @@
 //! References: D. P. Kingma, J. Ba, *Adam: A Method for Stochastic Optimization*, 2015; I. Loshchilov,
 //! F. Hutter, *Decoupled Weight Decay Regularization*, 2019.
 
-use super::{Average, Kernel, Slot, WithKernel, correction};
+use super::{Average, Kernel, Slot, WithKernel, correction, square};
 use crate::Real;
 use crate::real::ratio;
 
@@ -61,7 +61,10 @@ impl<F: Real> AdamAt<F> {
     /// m̂/(√v̂ + ε).
     #[inline(always)]
     pub(crate) fn direction(&self, m: F, v: F) -> F {
-        ratio(m * self.correction1, v.sqrt() * self.root_correction2 + self.eps)
+        ratio(
+            m * self.correction1,
+            v.sqrt() * self.root_correction2 + self.eps,
+        )
     }
 }
 
@@ -69,7 +72,7 @@ impl<F: Real> Kernel<F, 2> for AdamAt<F> {
     #[inline(always)]
     fn update(&self, g: F, [m, v]: &mut [F; 2]) -> (F, bool) {
         *m = self.m.of(*m, g);
-        *v = self.v.of(*v, g * g);
+        *v = self.v.of(*v, square(g));
         (self.direction(*m, *v), false)
     }
 }

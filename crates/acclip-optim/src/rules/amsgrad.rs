@@ -10,7 +10,7 @@
 //! Reference: S. J. Reddi, S. Kale, S. Kumar, *On the Convergence of Adam and Beyond*, 2018.
 
 use super::adam::{Adam, AdamAt};
-use super::{Kernel, Slot, WithKernel};
+use super::{Kernel, Slot, WithKernel, square};
 use crate::Real;
 
 /// AMSGrad, with the hyper-parameters of Adam.
@@ -32,7 +32,7 @@ impl<F: Real> Kernel<F, 3> for AmsGradAt<F> {
     #[inline(always)]
     fn update(&self, g: F, [m, v, v_max]: &mut [F; 3]) -> (F, bool) {
         *m = self.0.m.of(*m, g);
-        *v = self.0.v.of(*v, g * g);
+        *v = self.0.v.of(*v, square(g));
         *v_max = if *v > *v_max { *v } else { *v_max };
         (self.0.direction(*m, *v_max), false)
     }

@@ -55,7 +55,11 @@ impl<F: Real> Kernel<F, 2> for AtStep<F> {
     #[inline(always)]
     fn update(&self, g: F, slots: &mut [F; 2]) -> (F, bool) {
         let bound = self.factor * slots[1].sqrt();
-        let bound = if bound > self.least { bound } else { self.least };
+        let bound = if bound > self.least {
+            bound
+        } else {
+            self.least
+        };
         let (g, clipped) = clamp(g, bound);
         (self.adam.update(g, slots).0, clipped)
     }

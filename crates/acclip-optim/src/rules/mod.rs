@@ -56,3 +56,17 @@ impl<F: Real> Average<F> {
 pub(crate) fn correction(beta: f64, t: u64) -> f64 {
     1.0 / (1.0 - beta.powf(t as f64))
 }
+
+/// g², but at most a quarter of the largest finite number: a gradient beyond its root must not make an
+/// average of squares infinite, which it would stay for ever, and hold its coordinate.
+#[inline(always)]
+pub(crate) fn square<F: Real>(g: F) -> F {
+    saturate(g * g)
+}
+
+/// x ≥ 0, but at most a quarter of the largest finite number.
+#[inline(always)]
+pub(crate) fn saturate<F: Real>(x: F) -> F {
+    let most = F::max_value() * F::narrow(0.25);
+    if x < most { x } else { most }
+}

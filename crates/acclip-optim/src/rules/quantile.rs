@@ -95,12 +95,25 @@ impl<F: Real> Raw<F> {
     #[inline(always)]
     fn clip(&self, g: F, [m, quantile]: &mut [F; 2]) -> (F, F, bool) {
         let size = g.abs();
-        let used = if *quantile > F::zero() { *quantile } else { size };
+        let used = if *quantile > F::zero() {
+            *quantile
+        } else {
+            size
+        };
         let first = *quantile == F::zero();
         let (clipped, hit) = clamp(g, used);
         *m = self.m.of(*m, clipped);
         let moved = used * if hit { self.rise } else { self.fall };
-        *quantile = if first || size == F::zero() { used } else { moved };
+        let moved = if moved < F::max_value() {
+            moved
+        } else {
+            F::max_value()
+        };
+        *quantile = if first || size == F::zero() {
+            used
+        } else {
+            moved
+        };
         (*m, used, hit)
     }
 }

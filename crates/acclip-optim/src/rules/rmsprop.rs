@@ -21,7 +21,7 @@
 //!
 //! References: T. Tieleman, G. Hinton, *Lecture 6.5: rmsprop*, 2012; the paper, Discussion.
 
-use super::{Average, Kernel, Slot, WithKernel};
+use super::{Average, Kernel, Slot, WithKernel, square};
 use crate::Real;
 use crate::real::ratio;
 
@@ -67,7 +67,7 @@ struct Plain<F> {
 impl<F: Real> Kernel<F, 1> for Plain<F> {
     #[inline(always)]
     fn update(&self, g: F, [v]: &mut [F; 1]) -> (F, bool) {
-        *v = self.v.of(*v, g * g);
+        *v = self.v.of(*v, square(g));
         (ratio(g, v.sqrt() + self.eps), false)
     }
 }

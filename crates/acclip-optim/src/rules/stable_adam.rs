@@ -11,7 +11,7 @@
 //! models*, 2023; the clip is that of Adafactor (N. Shazeer, M. Stern, 2018).
 
 use super::adam::Adam;
-use super::{Average, correction};
+use super::{Average, correction, square};
 use crate::Real;
 
 /// StableAdamW, with the hyper-parameters of Adam.
@@ -45,8 +45,8 @@ impl<F: Real> Surprise<F> {
     /// g²/max{v̂, ε²}, with v̂ after this gradient, from v before it; 0 for g = 0.
     #[inline(always)]
     pub(crate) fn of(&self, g: F, v: F) -> f64 {
-        let v = self.v.of(v, g * g) * self.correction;
+        let v = self.v.of(v, square(g)) * self.correction;
         let v = if v > self.least { v } else { self.least };
-        crate::real::ratio(g * g, v).widen()
+        crate::real::ratio(square(g), v).widen()
     }
 }

@@ -4,6 +4,7 @@ use super::stats::{Paired, SIGNIFICANCE};
 use crate::config::ModelConfig;
 use crate::{CorpusFacts, Provenance, RunResult, Timing};
 use acclip_noise::{Diagnosis, Verdict};
+use acclip_optim::{Hyper, Link, Optimizer};
 use serde::{Deserialize, Serialize};
 
 /// The result of a comparison.
@@ -151,8 +152,12 @@ impl Row {
 
     /// What its clip rate is a share of.
     pub fn clipped_unit(&self) -> &'static str {
-        match acclip_optim::Optimizer::new(&self.optimizer, &Default::default()) {
-            Ok(optimizer) if optimizer.hyper().max_norm.is_some() => "the steps",
+        let whole = |link: &Link| match link {
+            Link::ClipNorm(clip) => !clip.by_block,
+            other => matches!(other, Link::ZClip(_) | Link::AutoClip(_)),
+        };
+        match Optimizer::new(&self.optimizer, &Hyper::default()) {
+            Ok(optimizer) if optimizer.links().iter().any(whole) => "the steps",
             _ => "the coordinates",
         }
     }
