@@ -291,7 +291,7 @@ fn wrong_input_is_answered_clearly() {
     write("broken.toml", b"[train\nsteps = 3\n");
     write("file", b"x");
     let smoke = "train --preset smoke";
-    let cases: [(String, &[&str]); 19] = [
+    let cases: [(String, &[&str]); 21] = [
         (format!("{smoke} --corpus none.txt"), &["none.txt"]),
         (format!("{smoke} --corpus empty.txt"), &["empty.txt"]),
         (
@@ -324,7 +324,10 @@ fn wrong_input_is_answered_clearly() {
         ("train --preset quik".into(), &["did you mean 'quick'?"]),
         ("train broken.toml".into(), &["broken.toml", "line 1"]),
         ("bench optim --params 0".into(), &["--params", "at least 1"]),
-        ("bench optim --optimizers aclip".into(), &["aclip", "acclip"]),
+        (
+            "bench optim --optimizers aclip".into(),
+            &["aclip", "acclip"],
+        ),
         ("train none.toml".into(), &["none.toml"]),
         ("train --resume none".into(), &["none", "run.json"]),
         (format!("{smoke} --corpus text.txt --out file"), &["file"]),

@@ -7,17 +7,18 @@
 use crate::clips::Norms;
 use crate::clips::agc::Agc;
 use crate::clips::coordinate::clamp;
-use crate::optimizer::Prepared;
 use crate::pass::{
     CHUNK, LANES, add_squares, by_block, close_slots, measure, open_slots, parallel, sum_of_squares,
 };
 use crate::real::{Values, ValuesMut};
+use crate::rounding::Dice;
 use crate::rules::stable_adam::StableAdam;
 use crate::rules::{Kernel, WithKernel};
 use crate::simd::InstructionSet;
 use crate::stats::Sums;
-use crate::storage::{Dice, StoreMut, TILE};
-use crate::{Layout, Link, Real, State};
+use crate::step::Prepared;
+use crate::storage::{StoreMut, TILE};
+use crate::{Block, Layout, Link, Real, State};
 
 /// Runs every link on `u`, which holds the gradient with entries that are not finite taken as 0, and
 /// then takes the step. Returns the sums by block, without that of the gradient.
@@ -189,7 +190,7 @@ fn decay<F: Real>(
     layout: &Layout,
     u: &mut [F],
     params: Values<F>,
-    coefficient: impl Fn(&crate::Block) -> Option<f64> + Sync,
+    coefficient: impl Fn(&Block) -> Option<f64> + Sync,
 ) {
     each_chunk(layout, u, |u, start, block| {
         let Some(coefficient) = coefficient(layout.block(block)).map(F::narrow) else {
@@ -214,7 +215,7 @@ fn agc<F: Real>(layout: &Layout, clip: &Agc, u: &mut [F], params: Values<F>) -> 
         let len = range.len();
         blocks.push((block, range, rest.split_off_mut(..len).unwrap_or_default()));
     }
-    let clip_block = |(block, range, u): (&crate::Block, std::ops::Range<usize>, &mut [F])| {
+    let clip_block = |(block, range, u): (&Block, std::ops::Range<usize>, &mut [F])| {
         let mut sums = Sums::default();
         if block.frozen {
             return sums;

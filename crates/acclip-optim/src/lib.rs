@@ -103,11 +103,13 @@ mod pass;
 mod power;
 mod project;
 mod real;
+mod rounding;
 mod rules;
 mod schedule;
 mod simd;
 mod state;
 mod stats;
+mod step;
 mod storage;
 
 pub use alias::NAMES;

@@ -12,10 +12,11 @@
 use rayon::prelude::*;
 
 use crate::real::{Values, ValuesMut};
+use crate::rounding::Dice;
 use crate::rules::{Kernel, WithKernel};
 use crate::simd::InstructionSet;
 use crate::stats::Sums;
-use crate::storage::{Dice, StoreMut, TILE};
+use crate::storage::{StoreMut, TILE};
 use crate::{Layout, Real};
 
 /// Coordinates that a thread takes at a time; a multiple of [`TILE`].

@@ -11,9 +11,9 @@
 use half::bf16;
 
 use crate::chain::norms;
-use crate::optimizer::Prepared;
 use crate::pass::{CHUNK, parallel};
 use crate::real::ValuesMut;
+use crate::step::Prepared;
 use crate::{Link, Real};
 
 /// The ball of this radius about 0.

@@ -308,7 +308,7 @@ mod tests {
         assert!(problem(&["compare.seeds=1"]).contains("compare.seeds"));
         assert!(problem(&["train.steps=100"]).contains("train.warmup"));
         assert!(problem(&["seed=9223372036854775807"]).contains("seed"));
-        assert!(problem(&["compare.optimizers=[\"adam\"]"]).contains("compare.optimizers"));
+        assert!(problem(&["compare.optimizers=[\"aclip\"]"]).contains("compare.optimizers"));
         assert!(problem(&["compare.grid.sgd.threshold=[1.0]"]).contains("has no threshold"));
         assert!(problem(&["compare.grid.adamw.learning_rate=[1e-3]"]).contains("as many of each"));
         assert!(problem(&["train.steps"]).contains("key=value"));
