@@ -104,10 +104,7 @@ fn a_layout_equals_its_blocks_one_by_one() {
                 "{what}"
             );
             for (together, alone) in all.stats.iter().zip(&alone.stats) {
-                assert!(
-                    same_block(&together.blocks[number], &alone.blocks[0]),
-                    "{what}"
-                );
+                assert_eq!(together.blocks[number], alone.blocks[0], "{what}");
             }
             let own = alone.state.tensors();
             for (i, at) in range.clone().enumerate().step_by(13) {
@@ -155,11 +152,10 @@ where
             }
             one
         });
-        assert_same_work(&one_pass, &chain, &problem.layout, &label(&optimizer));
+        assert_same_run(&one_pass, &chain, &problem.layout, &label(&optimizer));
     }
 }
 
-/// But for the update norm, one pass and link by link: see [`MAX_NORM_DIFFERENCE`].
 #[test]
 fn one_pass_instruction_sets_and_threads_change_no_bit_of_parameters_state_and_stats() {
     every_way_agrees::<f32, f32>(false, Format::Full, &[1, 2, 3, 7]);

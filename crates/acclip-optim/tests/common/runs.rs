@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use acclip_optim::{BlockStats, Element, Layout, Optimizer, State, Stats};
+use acclip_optim::{Element, Layout, Optimizer, State, Stats};
 
 use super::{Problem, Sample, label};
 
@@ -70,30 +70,7 @@ where
     run
 }
 
-/// Relative difference of update norms in one pass and link by link: they add the same squares, in f64,
-/// in another order. Nothing else differs, and with the same way of running, norms do not either.
-pub const MAX_NORM_DIFFERENCE: f64 = 1e-14;
-
-/// Statistics of a block are the same, up to [`MAX_NORM_DIFFERENCE`].
-pub fn same_block(a: &BlockStats, b: &BlockStats) -> bool {
-    let b_norm = BlockStats {
-        update_norm: a.update_norm,
-        ..*b
-    };
-    b_norm == *a && (a.update_norm - b.update_norm).abs() <= MAX_NORM_DIFFERENCE * a.update_norm
-}
-
-fn same_stats(a: &Stats, b: &Stats) -> bool {
-    let of = |s: &Stats| (s.grad_norm, s.clipped, s.zeroed, s.skipped, s.blocks.len());
-    (of(a) == of(b)
-        && a.blocks
-            .iter()
-            .zip(&b.blocks)
-            .all(|(a, b)| same_block(a, b)))
-        && (a.update_norm - b.update_norm).abs() <= MAX_NORM_DIFFERENCE * a.update_norm
-}
-
-/// Parameters are the same to the bit, and statistics up to [`MAX_NORM_DIFFERENCE`].
+/// Parameters and statistics are the same, to the bit.
 pub fn assert_same_path<P: Sample>(a: &Run<P>, b: &Run<P>, what: &str) {
     assert_eq!(a.params.len(), b.params.len(), "{what}");
     let differs = a
@@ -106,14 +83,11 @@ pub fn assert_same_path<P: Sample>(a: &Run<P>, b: &Run<P>, what: &str) {
         values.is_none(),
         "{what}: parameters differ, first at {values:?}"
     );
-    assert_eq!(a.stats.len(), b.stats.len(), "{what}");
-    for (a, b) in a.stats.iter().zip(&b.stats) {
-        assert!(same_stats(a, b), "{what}: {a:?} and {b:?}");
-    }
+    assert_eq!(a.stats, b.stats, "{what}");
 }
 
-/// Parameters and state are the same to the bit, and statistics up to [`MAX_NORM_DIFFERENCE`].
-pub fn assert_same_work<P: Sample>(a: &Run<P>, b: &Run<P>, layout: &Layout, what: &str) {
+/// Parameters, state and statistics are the same, to the bit.
+pub fn assert_same_run<P: Sample>(a: &Run<P>, b: &Run<P>, layout: &Layout, what: &str) {
     assert_same_path(a, b, what);
     let ((a_header, a_tensors), (b_header, b_tensors)) = (a.saved(layout), b.saved(layout));
     assert_eq!(a_header, b_header, "{what}");
@@ -127,10 +101,4 @@ pub fn assert_same_work<P: Sample>(a: &Run<P>, b: &Run<P>, layout: &Layout, what
             b.0
         );
     }
-}
-
-/// Parameters, state and statistics are the same, to the bit.
-pub fn assert_same_run<P: Sample>(a: &Run<P>, b: &Run<P>, layout: &Layout, what: &str) {
-    assert_same_work(a, b, layout, what);
-    assert_eq!(a.stats, b.stats, "{what}");
 }

@@ -251,7 +251,7 @@ fn chains_of_ones_own_give_the_same_bits_in_one_pass_and_link_by_link() {
         let problem = problem.fit_for(&optimizer);
         let expected = run::<f32, f32>(&optimizer, &problem);
         let other = run(&optimizer.clone().with_one_pass(false), &problem);
-        assert_same_work(
+        assert_same_run(
             &expected,
             &other,
             &problem.layout,
