@@ -220,7 +220,7 @@ fn agc<F: Real>(layout: &Layout, clip: &Agc, u: &mut [F], params: Values<F>) -> 
         if block.frozen {
             return sums;
         }
-        let unit = Agc::unit(block);
+        let unit = Agc::unit(block, range.len());
         let mut buffer = [F::zero(); TILE];
         for (row, u) in u.chunks_mut(unit).enumerate() {
             let start = range.start + row * unit;

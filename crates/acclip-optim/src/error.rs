@@ -80,7 +80,10 @@ pub enum Error {
         field: &'static str,
     },
     /// The learning rate is negative, infinite or not a number.
-    #[error("the learning rate is {value}; it must be finite and not negative")]
+    #[error(
+        "the learning rate, times a block's scale, is {value}; it must be finite in the type of the \
+         parameters and not negative"
+    )]
     LearningRate {
         /// The value given.
         value: f64,

@@ -290,11 +290,12 @@ pub(crate) fn add_squares<F: Real>(sums: &mut [f64; LANES], x: &[F], fma: bool) 
     }
 }
 
-/// Σ xᵢ² over the entries that are finite.
+/// Σ xᵢ² over the entries of a tile that are finite, in the order of [`sum_of_squares`].
 #[cold]
 fn sum_of_finite_squares<F: Real>(x: &[F]) -> f64 {
-    let finite = x.iter().map(|x| x.widen()).filter(|x| x.is_finite());
-    finite.map(|x| x * x).sum()
+    let mut finite = [F::zero(); TILE];
+    zero_bad(x, &mut finite);
+    sum_of_squares(&finite[..x.len()], false)
 }
 
 /// Copies the entries that are finite, and 0 for the others, which are counted.

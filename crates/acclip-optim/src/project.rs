@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Both are the Euclidean projection onto the set. bf16 parameters are rounded towards 0, and the bounds
-//! of the box inwards, so that they stay inside.
+//! of the box inwards, so that they stay inside a box that is not narrower than bf16 is fine; bounds for
+//! `f32` are rounded to the nearest. Parameters whose norm exceeds f64 (squares, so beyond 1e154) are left.
 
 use half::bf16;
 
@@ -37,7 +38,7 @@ pub(crate) fn project<F: Real>(link: &Link, at: &Prepared<'_>, params: &mut Valu
     match *link {
         Link::ProjectBall(ProjectBall { radius }) => {
             let norm = norms(at.set, at.layout, params.as_values()).all;
-            if norm > radius {
+            if norm > radius && norm.is_finite() {
                 let factor = F::narrow(radius / norm);
                 each(at, params, |x| x * factor);
             }

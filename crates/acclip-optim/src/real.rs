@@ -19,7 +19,7 @@ pub trait Real:
     fn widen(self) -> f64;
     /// The value of an `f32`, exactly.
     fn from_f32(value: f32) -> Self;
-    /// Rounds to `f32`.
+    /// Rounds to `f32`; an `f64` beyond a quarter of its range becomes that.
     fn as_f32(self) -> f32;
     /// x^α for x ≥ 0 and α > 0.
     #[doc(hidden)]
@@ -96,7 +96,8 @@ impl Real for f64 {
     }
     #[inline(always)]
     fn as_f32(self) -> f32 {
-        self as f32
+        let most = f64::from(f32::MAX) / 4.0;
+        self.clamp(-most, most) as f32
     }
     #[inline(always)]
     fn power(self, alpha: f64) -> Self {

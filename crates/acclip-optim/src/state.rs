@@ -56,6 +56,8 @@ pub struct State<F> {
     pub zeroed: u64,
     optimizer: String,
     format: Format,
+    /// Coordinates of each block.
+    lengths: Vec<usize>,
     slots: Vec<(String, Store<F>)>,
     memories: Vec<(String, Vec<f64>)>,
     scratch: Scratch<F>,
@@ -118,6 +120,7 @@ impl<F: Real> State<F> {
             zeroed: 0,
             optimizer: optimizer.name().to_owned(),
             format,
+            lengths: lengths(layout).collect(),
             slots: slots.into_iter().map(slot).collect(),
             memories: memories.into_iter().map(memory).collect(),
             scratch: Scratch(Vec::new()),
@@ -130,8 +133,11 @@ impl<F: Real> State<F> {
     }
 
     /// The values of one slot in the type of computation, one for each coordinate of `layout`; or of
-    /// one memory. `None` if there is none of this name.
+    /// one memory. `None` if there is none of this name, or `layout` has other blocks.
     pub fn values(&self, name: &str, layout: &Layout) -> Option<Vec<F>> {
+        if !lengths(layout).eq(self.lengths.iter().copied()) {
+            return None;
+        }
         if let Some((_, memory)) = self.memories.iter().find(|(known, _)| known == name) {
             return Some(memory.iter().map(|&x| F::narrow(x)).collect());
         }
@@ -260,8 +266,15 @@ impl<F: Real> State<F> {
             }
             if bytes.len() != tensor.bytes.len() {
                 let entry = entry_size(dtype);
-                let (expected, found) = (bytes.len() / entry, tensor.bytes.len() / entry);
-                return check_length(&format!("state tensor {name}"), expected, found);
+                let (unit, size) = match tensor.bytes.len() % entry {
+                    0 => ("", entry),
+                    _ => (", in bytes", 1),
+                };
+                return Err(Error::Length {
+                    what: format!("state tensor {name}{unit}"),
+                    expected: bytes.len() / size,
+                    found: tensor.bytes.len() / size,
+                });
             }
             bytes.copy_from_slice(&tensor.bytes);
             Ok(())
@@ -333,6 +346,12 @@ impl<F: Real> State<F> {
                 )?;
             }
         }
+        if !lengths(layout).eq(self.lengths.iter().copied()) {
+            return Err(Error::StateLayout {
+                missing: describe(layout),
+                unexpected: self.lengths.iter().map(|len| format!("[{len}]")).collect(),
+            });
+        }
         for ((name, memory), (_, len)) in self.memories.iter().zip(memories) {
             check_length(&format!("state memory {name}"), len, memory.len())?;
         }
@@ -380,6 +399,11 @@ fn tiles(layout: &Layout) -> usize {
         .blocks()
         .map(|(_, range)| range.len().div_ceil(TILE))
         .sum()
+}
+
+/// Coordinates of each block.
+fn lengths(layout: &Layout) -> impl Iterator<Item = usize> {
+    layout.blocks().map(|(_, range)| range.len())
 }
 
 /// A line for each block: name, with line breaks escaped, and shape.

@@ -59,6 +59,11 @@ impl Optimizer {
                 value: learning_rate,
             });
         }
+        let moving = layout.blocks().filter(|(block, _)| !block.frozen);
+        let mut rates = moving.map(|(block, _)| learning_rate * block.learning_rate_scale);
+        if let Some(value) = rates.find(|&rate| !F::narrow(rate).is_finite()) {
+            return Err(Error::LearningRate { value });
+        }
         check_length("params", layout.len(), params.len())?;
         check_length("grad", layout.len(), grad.len())?;
         state.check(self, layout)?;
@@ -71,7 +76,7 @@ impl Optimizer {
             let sums = pass::measure(self.set, layout, grad);
             if !zero && sums.iter().any(|sums| sums.zeroed > 0) {
                 if self.non_finite == NonFinite::Skip {
-                    state.skipped += 1;
+                    state.skipped = state.skipped.saturating_add(1);
                     return Ok(skipped(layout));
                 }
                 return Err(first_bad(layout, grad));
@@ -108,8 +113,8 @@ impl Optimizer {
             }
         }
         state.t = at.t;
-        let stats = summary(layout, learning_rate, &sums);
-        state.zeroed += stats.zeroed;
+        let stats = summary::<F>(layout, learning_rate, &sums);
+        state.zeroed = state.zeroed.saturating_add(stats.zeroed);
         Ok(stats)
     }
 
@@ -288,18 +293,23 @@ fn first_bad<F: Real>(layout: &Layout, grad: Values<'_, F>) -> Error {
     Error::GradientOverflow
 }
 
-fn summary(layout: &Layout, learning_rate: f64, sums: &[Sums]) -> Stats {
+fn summary<F: Real>(layout: &Layout, learning_rate: f64, sums: &[Sums]) -> Stats {
     let mut all = Sums::default();
     sums.iter().for_each(|&sums| all += sums);
+    // A norm within the range of F bounds every coordinate of the step; beyond it, some may be infinite.
+    let norm = |sums: &Sums| match learning_rate * sums.update.sqrt() {
+        norm if norm <= F::max_value().widen() => norm,
+        _ => f64::INFINITY,
+    };
     let block = |sums: &Sums| BlockStats {
         grad_norm: sums.grad.sqrt(),
-        update_norm: learning_rate * sums.update.sqrt(),
+        update_norm: norm(sums),
         clipped: sums.clipped,
         zeroed: sums.zeroed,
     };
     Stats {
         grad_norm: all.grad.sqrt(),
-        update_norm: learning_rate * all.update.sqrt(),
+        update_norm: norm(&all),
         clipped: all.clipped as f64 / layout.trainable().max(1) as f64,
         zeroed: all.zeroed,
         skipped: false,

@@ -16,7 +16,7 @@
 //!
 //! The 8-bit codes are those of a small float, shifted down so that code 0 is 0: logarithmic at the
 //! top, linear below 2⁻¹⁵. The scale is chosen so that the largest magnitude of the tile is exact. An
-//! unsigned value that is not 0 is never rounded to 0, which would divide by ε alone; a signed one may
+//! unsigned value that is not 0 (nor near the end of `f32`) is never rounded to 0, which would divide by ε alone; a signed one may
 //! be.
 //!
 //! An average with decay β carries the errors of about 1/(1−β) roundings, about σ/√(2(1−β)) together,

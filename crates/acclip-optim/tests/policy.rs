@@ -439,3 +439,38 @@ fn a_huge_finite_gradient_does_not_hold_a_coordinate() {
         }
     }
 }
+
+#[test]
+fn what_would_be_ignored_or_overflow_is_refused() {
+    let block = |l2, weight_decay| Block {
+        l2,
+        weight_decay,
+        ..Block::new("w", [2], true)
+    };
+    let step = |name: &str, block: Block, learning_rate: f64| {
+        let layout = Layout::new(vec![block]).unwrap();
+        let optimizer = Optimizer::new(name, &Hyper::default()).unwrap();
+        let (mut params, mut state) = ([1.0_f32; 2], optimizer.init(&layout));
+        let grad = [1e37_f32; 2];
+        optimizer.step(learning_rate, &layout, &mut params, &grad, &mut state)
+    };
+    for name in ["qclip", "qclip-raw", "adamw-coordinate-clip"] {
+        let error = step(name, block(Some(0.1), None), 0.1).unwrap_err();
+        assert!(
+            matches!(error, Error::UnusedDecay { field: "l2", .. }),
+            "{error}"
+        );
+        assert!(step(name, block(None, Some(0.1)), 0.1).is_ok(), "{name}");
+    }
+    let scaled = Block {
+        learning_rate_scale: 1e30,
+        ..block(None, None)
+    };
+    for (block, rate) in [(block(None, None), 1e39), (scaled, 1e10)] {
+        let error = step("sgd", block, rate).unwrap_err();
+        assert!(matches!(error, Error::LearningRate { .. }), "{error}");
+    }
+    // 100·1e37 is beyond f32: the parameters are infinite, and the norm says so.
+    let stats = step("sgd", block(None, None), 100.0).unwrap();
+    assert_eq!(stats.update_norm, f64::INFINITY);
+}

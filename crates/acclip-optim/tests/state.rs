@@ -391,3 +391,33 @@ fn garbage_is_an_error_or_a_state_but_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_tensor_with_some_bytes_too_many_or_too_few_is_refused() {
+    let (optimizer, layout, state) = used("adamw", Format::Full);
+    for change in [-3_i64, -1, 1, 3, 4] {
+        let mut tensors = state.tensors();
+        let len = tensors[0].bytes.len() as i64 + change;
+        let bytes = tensors[0].bytes.iter().copied().chain([0; 8]);
+        let bytes: Vec<u8> = bytes.take(len as usize).collect();
+        tensors[0].bytes = bytes.into();
+        let restored = State::<f32>::restore(&optimizer, &layout, &state.header(&layout), tensors);
+        assert!(matches!(restored, Err(Error::Length { .. })), "{change}");
+    }
+}
+
+#[test]
+fn blocks_cut_elsewhere_are_refused_by_a_step() {
+    let cut = |a, b| {
+        let blocks = [("a", a), ("b", b)].map(|(name, len)| Block::new(name, [len], true));
+        Layout::new(blocks.into()).unwrap()
+    };
+    let (ours, other) = (cut(257, 255), cut(255, 257));
+    let optimizer = Optimizer::new("adamw", &Hyper::default()).unwrap();
+    let mut state = optimizer.init::<f32>(&ours);
+    let (mut params, grad) = ([1.0_f32; 512], [1.0_f32; 512]);
+    let error = optimizer.step(0.1, &other, &mut params, &grad, &mut state);
+    assert!(matches!(error, Err(Error::StateLayout { .. })));
+    assert_eq!((params, state.t), ([1.0; 512], 0));
+    assert!(state.values("m", &other).is_none() && state.values("m", &ours).is_some());
+}

@@ -22,13 +22,13 @@ pub struct Agc {
 }
 
 impl Agc {
-    /// Coordinates of one unit of a block; at least 1.
-    pub(crate) fn unit(block: &Block) -> usize {
-        let sides = match block.shape.len() {
-            0 | 1 => &block.shape[..],
-            _ => &block.shape[1..],
+    /// Coordinates of one unit of a block of `len`; at least 1.
+    pub(crate) fn unit(block: &Block, len: usize) -> usize {
+        let rows = match block.shape[..] {
+            [] | [_] => 1,
+            [rows, ..] => rows.max(1),
         };
-        sides.iter().product::<usize>().max(1)
+        (len / rows).max(1)
     }
 
     /// The factor of a unit.

@@ -7,6 +7,9 @@
 //! ĝ = g · min{n/‖g‖, max_norm/‖g‖, 1}
 //! ```
 //!
+//! Departures: the original divides by ‖g‖ + 1e-6; and a mean of 0, which would hold all later
+//! gradients at 0, clips nothing here.
+//!
 //! σ² is meant to be the variance of the norms, which infinite-variance noise does not have.
 //!
 //! Reference: A. Kumar et al., *ZClip: Adaptive Spike Mitigation for LLM Pre-Training*, 2025.
@@ -47,7 +50,7 @@ impl NormClip for ZClip {
         } else {
             let sigma = variance.sqrt();
             let z = (norm - *mean) / (sigma + EPS);
-            if z > self.z_score {
+            if z > self.z_score && *mean > 0.0 {
                 norm = *mean + self.z_score * sigma * (self.z_score / z);
             }
             *mean = self.clip_decay * *mean + (1.0 - self.clip_decay) * norm;

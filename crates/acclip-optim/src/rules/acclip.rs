@@ -87,8 +87,7 @@ impl AcClip {
         W: WithKernel<F>,
     {
         let (correct_m, correct_tau) = if self.bias_correction {
-            let tau = correction(self.beta2, t).powf(1.0 / self.alpha);
-            (correction(self.beta1, t), tau)
+            (correction(self.beta1, t), correction(self.beta2, t))
         } else {
             (1.0, 1.0)
         };
@@ -161,7 +160,7 @@ struct Paper<F, P> {
     tau: Average<F>,
     /// 1, or 1/(1−β1^t).
     correct_m: F,
-    /// 1, or (1/(1−β2^t))^(1/α).
+    /// 1, or 1/(1−β2^t).
     correct_tau: F,
     eps: F,
 }
@@ -171,7 +170,7 @@ impl<F: Real, P: Power<F>> Kernel<F, 2> for Paper<F, P> {
     fn update(&self, g: F, [m, tau_alpha]: &mut [F; 2]) -> (F, bool) {
         *m = self.m.of(*m, g);
         *tau_alpha = self.tau.of(*tau_alpha, self.power.raise(g.abs()));
-        let tau = self.power.root(*tau_alpha) * self.correct_tau;
+        let tau = self.power.root(*tau_alpha * self.correct_tau);
         let momentum = *m * self.correct_m;
         let bound = momentum.abs() + self.eps;
         // A coordinate with no momentum has nothing to clip, and does not count as clipped.
