@@ -1,8 +1,10 @@
 //! Gradients that are not finite, and what a step reports.
 
 use acclip_optim::{
-    Block, BlockStats, Error, Hyper, Layout, NAMES, NonFinite, Optimizer, State, Stats,
+    Block, BlockStats, Error, Hyper, Layout, Link, NAMES, NonFinite, Optimizer, ProjectBall,
+    ProjectBox, State, Stats,
 };
+use half::bf16;
 
 const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
 /// Where gradients are not finite: twice in the second block, in the frozen one, twice in the last.
@@ -473,4 +475,32 @@ fn what_would_be_ignored_or_overflow_is_refused() {
     // 100·1e37 is beyond f32: the parameters are infinite, and the norm says so.
     let stats = step("sgd", block(None, None), 100.0).unwrap();
     assert_eq!(stats.update_norm, f64::INFINITY);
+}
+
+#[test]
+fn bf16_parameters_stay_in_their_box_and_ball() {
+    // Neither bound of the box is a bf16 value, and the nearest ones lie outside.
+    let (lower, upper) = (-0.2999, 0.1999);
+    assert!(bf16::from_f64(lower).to_f64() < lower && bf16::from_f64(upper).to_f64() > upper);
+    let links = [
+        Link::ProjectBox(ProjectBox { lower, upper }),
+        Link::ProjectBall(ProjectBall { radius: 0.5 }),
+    ];
+    for link in links {
+        let layout = Layout::new(vec![Block::new("w", [1000], true)]).unwrap();
+        let optimizer = Optimizer::chain("projected", vec![link.clone()]).unwrap();
+        let mut state = optimizer.init(&layout);
+        let mut params = vec![bf16::ZERO; 1000];
+        for t in 0..5 {
+            optimizer
+                .step(0.5, &layout, &mut params, &grad(&layout, t), &mut state)
+                .unwrap();
+            let x: Vec<f64> = params.iter().map(|x| x.to_f64()).collect();
+            match link {
+                Link::ProjectBox(_) => assert!(x.iter().all(|x| (lower..=upper).contains(x))),
+                _ => assert!(x.iter().map(|x| x * x).sum::<f64>().sqrt() <= 0.5),
+            }
+            assert!(x.iter().any(|&x| x != 0.0));
+        }
+    }
 }
