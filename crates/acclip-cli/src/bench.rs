@@ -1,6 +1,6 @@
 //! `acclip bench optim`: how fast a step of each optimizer is, beside what memory allows.
 //!
-//! For each optimizer, one after the other in each round, so that a noisy neighbour meets all:
+//! For each optimizer, the step beside each of the others, by turns, so that a noisy neighbour meets both:
 //!
 //! ```text
 //! loop    reads and writes parameters and slots, and reads the gradient, before that once more where a
@@ -201,13 +201,10 @@ fn measure(name: &str, layout: &Layout, rounds: usize) -> Result<Row, acclip_opt
         .collect();
     let mut params = vec![0.5_f32; layout.len()];
 
-    // One variant after the other has its state, or memory would not hold them.
-    let mut times = Vec::new();
+    // Each comparison has its buffers while it runs, or memory would not hold them.
     let loops = {
         let mut buffers = vec![vec![0.5_f32; layout.len()]; slots + 1];
         let mut step = Subject::new(one_pass.clone(), layout);
-        let mut check = Subject::new(checked.clone(), layout);
-        check.state = step.state.clone();
         let mut rows = Vec::new();
         for round in 0..=rounds {
             let start = Instant::now();
@@ -219,14 +216,6 @@ fn measure(name: &str, layout: &Layout, rounds: usize) -> Result<Row, acclip_opt
             let one = step.time(layout, &mut params, &grad)?;
             if round > 0 {
                 rows.push([plain, one]);
-            }
-        }
-        drop(buffers);
-        drop(step);
-        for round in 0..=rounds {
-            let time = check.time(layout, &mut params, &grad)?;
-            if round > 0 {
-                times.push(time);
             }
         }
         rows
@@ -246,6 +235,7 @@ fn measure(name: &str, layout: &Layout, rounds: usize) -> Result<Row, acclip_opt
         }
         Ok::<_, acclip_optim::Error>(rows)
     };
+    let check = against(checked, &mut params)?;
     let chain = against(one_pass.clone().with_one_pass(false), &mut params)?;
     let bf16 = against(one_pass.clone().with_format(Format::Bf16), &mut params)?;
     let bits8 = against(one_pass.clone().with_format(Format::Bits8), &mut params)?;
@@ -259,7 +249,7 @@ fn measure(name: &str, layout: &Layout, rounds: usize) -> Result<Row, acclip_opt
         bytes: 4 * (2 * (slots + 1) + 1 + usize::from(needs_norm)),
         loop_ms: column(&loops, 0),
         step_ms: column(&loops, 1),
-        check_ms: median(times.into_iter()),
+        check_ms: column(&check, 1),
         chain_ms: column(&chain, 1),
         bf16_ms: column(&bf16, 1),
         bits8_ms: column(&bits8, 1),

@@ -44,14 +44,12 @@ pub(crate) fn run<F: Real>(
             continue;
         }
         match link {
-            Link::Agc(clip) => {
-                reduced.coordinates(layout, agc(layout, clip, u, params.as_values()))
-            }
+            Link::Agc(clip) => reduced.coordinates(agc(layout, clip, u, params.as_values())),
             Link::ClipCoordinate(clip) => {
-                reduced.coordinates(layout, clamp_all(layout, u, |_| clip.tau));
+                reduced.coordinates(clamp_all(layout, u, |_| clip.tau));
             }
             Link::ClipCoordinates(tau) => {
-                reduced.coordinates(layout, clamp_all(layout, u, |i| tau[i]));
+                reduced.coordinates(clamp_all(layout, u, |i| tau[i]));
             }
             Link::L2(all) => decay(layout, u, params.as_values(), |block| {
                 Some(block.decay_by(block.l2, *all)).filter(|&l2| l2 != 0.0)
@@ -75,7 +73,7 @@ pub(crate) fn run<F: Real>(
                     dice,
                 };
                 if let Some(clipped) = rule.with_kernel(at.t, work) {
-                    reduced.coordinates(layout, clipped);
+                    reduced.coordinates(clipped);
                 }
                 if let Some(factors) = factors {
                     reduced.blocks(&factors);
@@ -112,8 +110,7 @@ impl Reduced {
     }
 
     /// Of several counting links, the one that made most smaller counts.
-    fn coordinates(&mut self, layout: &Layout, sums: Vec<Sums>) {
-        debug_assert_eq!(sums.len(), layout.block_count());
+    fn coordinates(&mut self, sums: Vec<Sums>) {
         for (counted, sums) in self.counted.iter_mut().zip(sums) {
             *counted = sums.clipped.max(*counted);
         }
