@@ -8,11 +8,11 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | what does the sample look like? | [`moments`], [`histogram`] |
-//! | does its variance settle? | [`growth`] |
-//! | how fast does the tail fall? | [`hill`], [`moment_estimator`], [`mohammadi`] |
-//! | how many outliers, compared with a normal sample? | [`outliers`] |
-//! | what would known noise look like? | [`stable`], [`mod@reference`] |
+//! | what does the sample look like, and beside what? | [`pictures`] |
+//! | how fast does the tail fall? | [`tail`] |
+//! | what would α-stable noise be? | [`stable`] |
+//! | which stable law is this? | [`fit`] |
+//! | how do I measure a stream of gradients? | [`stream`] |
 //! | what follows from all that? | [`verdict`] |
 //!
 //! The crate knows no framework, reads no file and no clock, and draws random
@@ -20,7 +20,7 @@
 //!
 //! # Example
 //! ```
-//! use acclip_noise::{Verdict, diagnose, reference};
+//! use acclip_noise::{Verdict, diagnose, pictures::reference};
 //! use rand::SeedableRng;
 //!
 //! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
@@ -30,22 +30,16 @@
 //! ```
 
 mod error;
-mod evidence;
-pub mod growth;
-pub mod hill;
-pub mod histogram;
+pub mod fit;
 mod interval;
-mod judge;
-pub mod mohammadi;
-pub mod moment_estimator;
-pub mod moments;
-pub mod outliers;
-pub mod reference;
+pub mod pictures;
 mod sample;
 pub mod stable;
+pub mod stream;
+pub mod tail;
 pub mod verdict;
 
 pub use error::Error;
-pub use evidence::Evidence;
 pub use interval::Interval;
+pub use verdict::evidence::Evidence;
 pub use verdict::{Diagnosis, Verdict, diagnose};

@@ -1,12 +1,12 @@
 //! How often each verdict is given, and how often intervals cover, on samples whose law is known.
 //!
 //! `cargo test --release -p acclip-noise calibration -- --nocapture` prints the rates
-//! that the documentation of `acclip_noise::verdict` and `acclip_noise::hill` quotes.
+//! that the documentation of `acclip_noise::verdict` and `acclip_noise::tail::hill` quotes.
 
 use acclip_noise::diagnose;
-use acclip_noise::hill::{default_k, hill, ks_k};
-use acclip_noise::moment_estimator::moment_estimator;
 use acclip_noise::stable::SymmetricStable;
+use acclip_noise::tail::hill::{default_k, hill, ks_k};
+use acclip_noise::tail::moment_estimator::moment_estimator;
 use rand::distr::{Distribution, Open01};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,12 +1,12 @@
 //! The estimators against `reference/noise/golden.json`, which names its generator.
 
-use acclip_noise::hill::hill;
-use acclip_noise::histogram::{Histogram, freedman_diaconis};
-use acclip_noise::mohammadi::{Centring, mohammadi};
-use acclip_noise::moment_estimator::moment_estimator;
-use acclip_noise::moments::Moments;
-use acclip_noise::outliers::{NORMAL_EXTREME, NORMAL_MILD, outliers};
+use acclip_noise::pictures::histogram::{Histogram, freedman_diaconis};
+use acclip_noise::pictures::moments::Moments;
+use acclip_noise::pictures::outliers::{NORMAL_EXTREME, NORMAL_MILD, outliers};
 use acclip_noise::stable::SymmetricStable;
+use acclip_noise::tail::hill::hill;
+use acclip_noise::tail::mohammadi::{Centring, mohammadi};
+use acclip_noise::tail::moment_estimator::moment_estimator;
 use acclip_noise::{Evidence, Interval};
 use rand::SeedableRng;
 use rand::distr::Distribution;

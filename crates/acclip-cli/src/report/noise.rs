@@ -3,10 +3,10 @@
 use super::{again, facts, number, setting, speed_text};
 use crate::commands::NoiseSummary;
 use acclip_data::{Purpose, rng};
-use acclip_noise::growth::variance_growth;
-use acclip_noise::hill::hill_plot;
-use acclip_noise::histogram::{Histogram, freedman_diaconis};
-use acclip_noise::reference::{squared_gaussians, squared_stable};
+use acclip_noise::pictures::growth::variance_growth;
+use acclip_noise::pictures::histogram::{Histogram, freedman_diaconis};
+use acclip_noise::pictures::reference::{squared_gaussians, squared_stable};
+use acclip_noise::tail::hill::hill_plot;
 use acclip_noise::{Diagnosis, Error, Verdict};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
 use acclip_train::compare::stats::median;

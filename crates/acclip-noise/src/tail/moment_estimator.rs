@@ -21,7 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hill::log_excesses;
+use crate::tail::hill::log_excesses;
 use crate::{Error, Interval};
 
 /// The extreme-value index from the `k` largest values.

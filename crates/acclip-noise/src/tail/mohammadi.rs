@@ -131,7 +131,7 @@ fn blocks(k: usize) -> (usize, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::squared_gaussians;
+    use crate::pictures::reference::squared_gaussians;
     use crate::stable::SymmetricStable;
     use rand::SeedableRng;
     use rand::distr::Distribution;

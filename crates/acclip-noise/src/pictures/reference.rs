@@ -68,7 +68,7 @@ fn sums_of_squares<R: Rng + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moments::Moments;
+    use crate::pictures::moments::Moments;
     use crate::sample::{quantile, sorted};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;

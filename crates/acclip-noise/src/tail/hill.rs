@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Three things to know. The estimator presumes a power law: on a light tail it returns some
-//! large number, never "light" (see [`crate::moment_estimator`]). It depends on the origin:
+//! large number, never "light" (see [`crate::tail::moment_estimator`]). It depends on the origin:
 //! Pareto noise on top of a large constant looks light until k is tiny. And a small k means a
 //! wide interval, a large k a biased one.
 //!

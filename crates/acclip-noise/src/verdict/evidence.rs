@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hill::{HillEstimate, default_k, hill};
-use crate::mohammadi::{Centring, mohammadi};
-use crate::moment_estimator::{MomentEstimate, moment_estimator};
-use crate::moments::Moments;
-use crate::outliers::{Outliers, outliers};
+use crate::Error;
+use crate::pictures::growth;
+use crate::pictures::moments::Moments;
+use crate::pictures::outliers::{Outliers, outliers};
 use crate::sample::check_norms;
-use crate::{Error, growth};
+use crate::tail::hill::{HillEstimate, default_k, hill};
+use crate::tail::mohammadi::{Centring, mohammadi};
+use crate::tail::moment_estimator::{MomentEstimate, moment_estimator};
 
 /// The statistics of a sample of noise norms. `None` where the sample is too short or
 /// has too many ties; everything but `mean` is independent of the unit.

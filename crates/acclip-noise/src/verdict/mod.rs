@@ -53,12 +53,16 @@
 //! large constant stays undecided (plus 20); 200 norms seldom suffice. And the norms must be
 //! independent and identically distributed: one frozen model, whole batches.
 //!
-//! [`default_k`]: crate::hill::default_k
+//! [`default_k`]: crate::tail::hill::default_k
+
+pub mod evidence;
+mod judge;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{advice, heavier_than_gaussian, judge};
-use crate::{Error, Evidence, Interval};
+use crate::verdict::evidence::Evidence;
+use crate::verdict::judge::{advice, heavier_than_gaussian, judge};
+use crate::{Error, Interval};
 
 /// Fewest norms for a verdict other than [`Verdict::Undecided`].
 pub const MIN_NORMS: usize = 50;

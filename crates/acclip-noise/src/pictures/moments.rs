@@ -25,7 +25,7 @@ use crate::Error;
 /// Accumulator of the first four moments and the range.
 ///
 /// ```
-/// # use acclip_noise::moments::Moments;
+/// # use acclip_noise::pictures::moments::Moments;
 /// let summary = Moments::of(&[1.0, 2.0, 3.0, 4.0]).finalize()?;
 /// assert_eq!((summary.mean, summary.variance), (2.5, Some(5.0 / 3.0)));
 /// # Ok::<(), acclip_noise::Error>(())

@@ -1,6 +1,6 @@
 //! The rule of [`crate::verdict`] in code, and its words.
 
-use crate::Evidence;
+use crate::verdict::evidence::Evidence;
 use crate::verdict::{MIN_NORMS, Verdict};
 
 /// Level of the test that a sample must fail in order not to pass for lognormal.
@@ -134,9 +134,9 @@ pub(crate) fn advice(verdict: Verdict, heavier_than_gaussian: bool) -> &'static 
 mod tests {
     use super::*;
     use crate::Interval;
-    use crate::hill::HillEstimate;
-    use crate::moment_estimator::MomentEstimate;
-    use crate::outliers::Outliers;
+    use crate::pictures::outliers::Outliers;
+    use crate::tail::hill::HillEstimate;
+    use crate::tail::moment_estimator::MomentEstimate;
 
     fn interval(low: f64, high: f64) -> Interval {
         Interval {

@@ -1,0 +1,1 @@
+//! Fits of stable laws, with intervals.

@@ -1,0 +1,7 @@
+//! The paper's pictures as statistics: what a sample looks like, and beside what.
+
+pub mod growth;
+pub mod histogram;
+pub mod moments;
+pub mod outliers;
+pub mod reference;

@@ -1,0 +1,1 @@
+//! Accumulators over a stream of gradients.
