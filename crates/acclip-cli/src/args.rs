@@ -49,16 +49,22 @@ Examples:
   acclip compare --set 'compare.optimizers=[\"adamw\", \"acclip\"]' --json
   acclip compare --resume runs/compare-20261124-101500")]
     Compare(Compare),
-    /// Measure gradient noise: is it heavy-tailed?
+    /// Is my gradient noise heavy-tailed? From norms or gradients in a file, or from a model.
     ///
-    /// With the weights frozen, passes over the data once for the mean gradient and once for the
-    /// norm of each minibatch's difference from it.
+    /// With a FILE (CSV, NPY or safetensors, from any framework): its norms, or its gradients, a row
+    /// each. Without: BERT on a corpus; with the weights frozen, passes over the data once for the mean gradient
+    /// and once for the norm of each minibatch's difference from it. The verdict is light,
+    /// heavy-finite-variance, infinite-variance or undecided, with the tail index, its interval, and advice.
     #[command(after_help = "Examples:
-  acclip noise                                    at initialisation, on the embedded corpus
+  acclip noise norms.csv                          noise norms, one a line
+  acclip noise log.csv --column grad_norm --json
+  acclip noise gradients.npy --out verdict        n × d gradients: also by coordinate
+  acclip noise layers.safetensors                 a tensor of n rows a layer: also by layer
+  acclip noise                                    BERT at initialisation, on the embedded corpus
   acclip noise --set noise.batch_size=1 --set noise.batches=4000
   acclip noise --set model.attention=false        the attention-free twin
   acclip noise --weights runs/train-20261124-101500
-  acclip noise --corpus novel.txt --set noise.batches=0 --json")]
+  acclip noise --calibrate                        how often is the verdict right?")]
     Noise(Noise),
     /// Train one model with one optimizer.
     #[command(after_help = "Examples:
@@ -153,6 +159,33 @@ pub struct Compare {
 
 #[derive(Args)]
 pub struct Noise {
+    /// Norms or gradients to judge instead of a model's; - is CSV on the standard input.
+    #[arg(value_name = "FILE", conflicts_with_all = ["config", "weights", "calibrate", "resume", "preset", "corpus", "vocab", "set", "print_config"])]
+    pub file: Option<PathBuf>,
+    /// The file holds norms, one number each.
+    #[arg(long, requires = "file", conflicts_with = "vectors")]
+    pub norms: bool,
+    /// The file holds gradients, one in each row.
+    #[arg(long, requires = "file")]
+    pub vectors: bool,
+    /// The only column (by name, or number from 1) or tensor of the file to read.
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub column: Option<String>,
+    /// How often each class or token occurs, one number a line: to tell heavy noise from rare classes.
+    #[arg(long, value_name = "FILE", requires = "file")]
+    pub counts: Option<PathBuf>,
+    /// Training steps that the advice on a threshold is for.
+    #[arg(long, value_name = "N", default_value_t = acclip_noise::verdict::STEPS)]
+    pub steps: u64,
+    /// Try the verdict on laws of which the answer is known, and print its error rates.
+    #[arg(long, conflicts_with_all = ["config", "weights", "resume", "preset", "corpus", "vocab", "set", "print_config", "out"])]
+    pub calibrate: bool,
+    /// Samples of each law.
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "calibrate", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub samples: u32,
+    /// Gradients in a sample.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "calibrate", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub gradients: u32,
     /// TOML file whose keys override the preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,

@@ -1,9 +1,9 @@
 //! The commands: from arguments to a run folder with results.
 
 use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
-use crate::bench;
+use crate::{bench, calibration, noise_file};
 use crate::report;
-use acclip_noise::{Diagnosis, diagnose};
+use acclip_noise::{GradientDiagnosis, diagnose_gradients};
 use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
 use acclip_train::{
@@ -20,7 +20,11 @@ use std::path::{Path, PathBuf};
 pub fn run(command: Command, control: Control) -> Result<bool, Error> {
     match command {
         Command::Compare(args) => run_compare(args, control),
-        Command::Noise(args) => run_noise(args, control),
+        Command::Noise(args) => match &args.file {
+            _ if args.calibrate => calibration::run(&args, control).map(|()| true),
+            Some(file) => noise_file::run(file, &args).map(|()| true),
+            None => run_noise(args, control),
+        },
         Command::Train(args) => run_train(args, control),
         Command::Bench(args) => match args.what {
             BenchWhat::Optim(args) => bench::run(&args, &note).map(|()| true),
@@ -209,9 +213,10 @@ pub struct NoiseSummary {
     pub mean_grad_norm: f64,
     /// Seconds by part, and tokens, over both passes.
     pub speed: Timing,
-    /// `light`, `heavy-finite-variance`, `infinite-variance` or `undecided`, with all its grounds.
+    /// `light`, `heavy-finite-variance`, `infinite-variance` or `undecided`, with all its grounds;
+    /// by layer, in single coordinates, and what else may be the cause.
     #[serde(flatten)]
-    pub diagnosis: Diagnosis,
+    pub diagnosis: GradientDiagnosis,
 }
 
 fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
@@ -268,13 +273,17 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
         provenance: run.folder.provenance.clone(),
         corpus: run.dataset.facts.clone(),
         step: measurement.step,
-        parameters: measurement.dimension,
-        mean_grad_norm: measurement.mean_grad_norm,
+        parameters: measurement.gradients.dimension,
+        mean_grad_norm: measurement.gradients.mean_grad_norm,
         speed: measurement.timing,
-        diagnosis: diagnose(&measurement.noise_norms)?,
+        diagnosis: diagnose_gradients(
+            &measurement.gradients,
+            Some(measurement.frequencies),
+            args.steps,
+        )?,
     };
     run.folder.write_json("summary.json", &summary)?;
-    let norms = report::norms_table(&measurement);
+    let norms = report::norms_table(measurement.grad_norms(), measurement.noise_norms());
     run.folder
         .write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
     run.write_report(&report::of_noise(&run.config, &summary, &measurement)?)?;
@@ -312,7 +321,7 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
 }
 
 /// `runs/compare-20261124-101500`, with a number behind if that is taken.
-fn default_folder(command: &str, now: &Zoned) -> PathBuf {
+pub fn default_folder(command: &str, now: &Zoned) -> PathBuf {
     let name = format!("runs/{command}-{}", now.strftime("%Y%m%d-%H%M%S"));
     let numbered = (2..).map(|i| format!("{name}-{i}"));
     let mut names = std::iter::once(name.clone())
@@ -324,7 +333,7 @@ fn default_folder(command: &str, now: &Zoned) -> PathBuf {
 }
 
 /// Processor, cores and operating system.
-fn machine() -> String {
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
@@ -343,7 +352,7 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) is no error of ours.
-fn print(text: &str) -> Result<(), Error> {
+pub fn print(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
@@ -359,7 +368,7 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Prints a result, as JSON if that was asked for.
-fn show<T: Serialize>(common: &Common, value: &T, text: fn(&T) -> String) -> Result<(), Error> {
+pub fn show<T: Serialize>(common: &Common, value: &T, text: fn(&T) -> String) -> Result<(), Error> {
     print(&match common.json {
         true => serde_json::to_string_pretty(value).expect("our own records are valid JSON") + "\n",
         false => text(value),

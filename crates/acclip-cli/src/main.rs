@@ -2,7 +2,10 @@
 
 mod args;
 mod bench;
+mod calibration;
 mod commands;
+mod input;
+mod noise_file;
 mod progress;
 mod report;
 

@@ -73,4 +73,40 @@ pub enum Error {
         /// The same of the argument.
         right: (f64, f64, usize),
     },
+    /// A gradient, or a pass over gradients, has the wrong length.
+    #[error(
+        "{what}: {found} given, {expected} expected; pass whole flat gradients in the order of the layers, and in a second pass those of the first"
+    )]
+    Length {
+        /// What was counted.
+        what: &'static str,
+        /// The right number.
+        expected: usize,
+        /// The number found.
+        found: usize,
+    },
+    /// Layers do not divide the flat gradient.
+    #[error(
+        "layer {name:?} {problem}; give every entry of the flat gradient to exactly one layer, in order"
+    )]
+    Layer {
+        /// Name of the layer; empty if there is none.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Two accumulators cannot be merged.
+    #[error("two accumulators of {what} have different {field}; build both alike")]
+    Unlike {
+        /// The statistic.
+        what: &'static str,
+        /// Where the two differ.
+        field: &'static str,
+    },
+    /// A state that was read back does not fit together.
+    #[error("the saved state of {what} contradicts itself; measure anew")]
+    Damaged {
+        /// The accumulator.
+        what: &'static str,
+    },
 }

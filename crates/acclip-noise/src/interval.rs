@@ -16,10 +16,24 @@ pub struct Interval {
     pub low: f64,
     /// The estimate itself.
     pub estimate: f64,
-    /// Upper end.
+    /// Upper end; may be infinite, which is `null` in JSON.
+    #[serde(with = "infinite_as_null")]
     pub high: f64,
     /// Nominal coverage, in (0, 1).
     pub level: f64,
+}
+
+/// JSON has no infinity.
+mod infinite_as_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+    }
 }
 
 impl Interval {
@@ -43,10 +57,10 @@ impl Interval {
 impl std::fmt::Display for Interval {
     /// `1.52 [1.28, 1.76]`
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:.2} [{:.2}, {:.2}]",
-            self.estimate, self.low, self.high
-        )
+        write!(f, "{:.2} [{:.2}, ", self.estimate, self.low)?;
+        match self.high.is_finite() {
+            true => write!(f, "{:.2}]", self.high),
+            false => write!(f, "∞)"),
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! | how fast does the tail fall? | [`tail`] |
 //! | what would α-stable noise be? | [`stable`] |
 //! | which stable law is this? | [`fit`] |
+//! | which law of the norms, and is its variance finite? | [`mixture`] |
 //! | how do I measure a stream of gradients? | [`stream`] |
 //! | what follows from all that? | [`verdict`] |
 //!
@@ -32,6 +33,8 @@
 mod error;
 pub mod fit;
 mod interval;
+pub mod mixture;
+mod optimize;
 pub mod pictures;
 mod sample;
 pub mod stable;
@@ -42,4 +45,5 @@ pub mod verdict;
 pub use error::Error;
 pub use interval::Interval;
 pub use verdict::evidence::Evidence;
+pub use verdict::gradients::{GradientDiagnosis, diagnose_gradients};
 pub use verdict::{Diagnosis, Verdict, diagnose};

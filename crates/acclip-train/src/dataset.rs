@@ -90,6 +90,22 @@ impl Dataset {
         })
     }
 
+    /// How often each token occurs in the training sequences, by id; special tokens count as never.
+    #[must_use]
+    pub fn token_counts(&self) -> Vec<f64> {
+        let mut counts = vec![0.0; self.tokenizer.vocab_size()];
+        for i in 0..self.train.len() {
+            for &id in self.train.get(i) {
+                counts[id as usize] += 1.0;
+            }
+        }
+        let special = self.tokenizer.specials();
+        for id in [special.pad, special.unk, special.cls, special.sep, special.mask] {
+            counts[id as usize] = 0.0;
+        }
+        counts
+    }
+
     /// Whether there is text for a training run.
     ///
     /// # Errors

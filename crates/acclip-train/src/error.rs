@@ -39,6 +39,9 @@ pub enum Error {
         /// Why not, and what to do.
         problem: String,
     },
+    /// A file of norms or gradients; the text says which, what is wrong and what to do.
+    #[error("{0}")]
+    Input(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The corpus, the vocabulary or the batches.
     #[error(transparent)]
     Data(#[from] acclip_data::Error),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Writes a file under a temporary name, syncs it, and renames it: whoever reads `path` sees the old
 /// content or the new, never a part.
-pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub fn write_atomic(path: &Path, content: &[u8]) -> Result<(), Error> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let temporary = Path::new(&name);

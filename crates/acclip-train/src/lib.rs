@@ -34,6 +34,7 @@ pub use config::Config;
 pub use control::{Control, Progress, Silent, Task};
 pub use dataset::{CorpusFacts, Dataset};
 pub use error::Error;
+pub use files::write_atomic;
 pub use memory::available_memory;
 pub use probe::{Measurement, measure};
 pub use result::{Outcome, RunResult, Timing};

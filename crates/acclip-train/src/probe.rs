@@ -2,9 +2,10 @@
 //! minibatch of a pass over the data.
 //!
 //! Two passes over the same whole batches, with the same masks: the first sums the gradients, and
-//! their mean is ∇f; the second takes the norm of each gradient's difference from it. Memory is a few
-//! buffers of the parameters' size, whatever the number of batches. The model is in evaluation mode
-//! (no dropout) unless asked otherwise.
+//! their mean is ∇f; the second takes the norm of each gradient's difference from it, whole and by layer
+//! ([`acclip_noise::stream::Measure`], which asks for two more where one gradient moved the mean too far).
+//! Memory is a few buffers of the parameters' size, whatever the number of batches. The model is in
+//! evaluation mode (no dropout) unless asked otherwise.
 //!
 //! With n batches the mean contains each gradient itself with weight 1/n, so the norms come out
 //! small by a factor of √(1 − 1/n) on average: 0.06 % at n = 800. Nothing is corrected.
@@ -18,6 +19,9 @@ use crate::trainer::{checkpointed, initial};
 use crate::{Config, Control, Dataset, Error, Outcome, Timing};
 use acclip_data::{Pass, Purpose, rng};
 use acclip_models::Bert;
+use acclip_noise::stream::{GradientNoise, Layers, Measure};
+use acclip_noise::verdict::causes::Frequencies;
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,23 +32,67 @@ const DROPOUT: Purpose = Purpose::new("noisedrp");
 const SAVE_EVERY: usize = 500;
 
 /// What a measurement saw.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The training step of the weights; 0 at initialisation.
     pub step: u64,
-    /// Number of parameters.
-    pub dimension: usize,
-    /// Norm of the mean gradient over the pass, ‖∇f‖.
-    pub mean_grad_norm: f64,
-    /// ‖g‖ of every batch.
-    pub grad_norms: Vec<f64>,
-    /// ‖g − ∇f‖ of every batch.
-    pub noise_norms: Vec<f64>,
-    /// Seconds by part, and tokens, over both passes.
+    /// Gradients and their noise, by batch and by layer.
+    pub gradients: GradientNoise,
+    /// How often the tokens of the training text occur.
+    pub frequencies: Frequencies,
+    /// Seconds by part, and tokens, over all passes.
     pub timing: Timing,
 }
 
 impl Measurement {
+    /// ‖g − ∇f‖ of every batch.
+    pub fn noise_norms(&self) -> &[f64] {
+        &self.gradients.noise.norms.whole
+    }
+
+    /// ‖g‖ of every batch.
+    pub fn grad_norms(&self) -> &[f64] {
+        &self.gradients.grad_norms
+    }
+
+    /// A measurement of which only the norms matter.
+    #[cfg(test)]
+    pub(crate) fn of_norms(norms: Vec<f64>, dimension: usize) -> Self {
+        use acclip_noise::pictures::noise_scale::NoiseScale;
+        use acclip_noise::stream::{CoordinateSeries, LayerNoise, MeasuredNoise, Norms};
+        let series = CoordinateSeries::new(dimension, 1).unwrap();
+        let noise = LayerNoise {
+            scale: NoiseScale {
+                trace: 1.0,
+                squared_mean: 1.0,
+            },
+            effective_dimension: None,
+        };
+        Self {
+            step: 0,
+            gradients: GradientNoise {
+                dimension,
+                layers: vec!["all".into()],
+                layer_sizes: vec![dimension],
+                grad_norms: norms.clone(),
+                mean_grad_norm: 1.0,
+                recentred: false,
+                noise: MeasuredNoise {
+                    norms: Norms {
+                        layers: vec![norms.clone()],
+                        whole: norms,
+                    },
+                    whole: noise,
+                    layers: vec![noise],
+                },
+                coordinates: series.finalize(),
+                snapshot: None,
+            },
+            frequencies: Frequencies::new(&[1.0]).unwrap(),
+            timing: Timing::default(),
+        }
+    }
+
     /// Reads a measurement that was written as JSON.
     ///
     /// # Errors
@@ -56,30 +104,36 @@ impl Measurement {
         };
         let found: Self = serde_json::from_str(&read(path)?)
             .map_err(|error| refuse(format!("cannot be understood ({error})")))?;
-        match found.noise_norms.len() {
-            n if n >= MIN_BATCHES && n == found.grad_norms.len() => Ok(found),
+        match found.noise_norms().len() {
+            n if n >= MIN_BATCHES && n == found.grad_norms().len() => Ok(found),
             n => Err(refuse(format!(
                 "has {} and {n} norms",
-                found.grad_norms.len()
+                found.grad_norms().len()
             ))),
         }
     }
 }
 
-/// The state between two batches.
+/// The record of a checkpoint between two batches; the state itself is an array of bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Record {
     batches: usize,
-    seen: usize,
-    measurement: Measurement,
+    step: u64,
+    /// Gradients so far, over all passes.
+    done: u64,
+    timing: Timing,
 }
+
+/// The name of the state in a checkpoint.
+const STATE: &str = "state";
 
 /// Measures the noise of `config`'s model, at initialisation or at the weights that
 /// `noise.weights` names; or continues a measurement that was interrupted in `folder`, where its
 /// state is kept meanwhile.
 ///
 /// # Errors
-/// [`Error`] for what cannot be read, written or built, and for weights that are not there.
+/// [`Error`] for what cannot be read, written or built, for weights that are not there, and for
+/// a gradient that is not finite.
 pub fn measure(
     config: &Config,
     dataset: &Dataset,
@@ -94,7 +148,6 @@ pub fn measure(
         None => (0, initial(config, &model)),
         Some(run) => checkpointed(Path::new(run), config.noise.weights_step, &model, control)?,
     };
-    let d = params.len();
     let pass = Pass::new(dataset.train.len(), config.noise.batch_size, config.seed)?;
     let all = pass.batches().len();
     let batches = match config.noise.batches {
@@ -102,84 +155,75 @@ pub fn measure(
         wanted => wanted.min(all),
     };
 
-    // The sum of the gradients, then their mean.
-    let mut mean = vec![0.0_f64; d];
+    let sizes = model.parameters().iter();
+    let sizes = sizes.map(|p| (p.name.clone(), p.shape.iter().product()));
+    let mut measure = Measure::new(Layers::from_lengths(sizes)?)?;
     let mut record = Record {
         batches,
-        seen: 0,
-        measurement: Measurement {
-            step,
-            dimension: d,
-            ..Measurement::default()
-        },
+        step,
+        done: 0,
+        timing: Timing::default(),
     };
     let warn = |text: &str| control.progress.warn(text);
     if let Some(mut found) = Checkpoint::<Record>::newest(folder, &warn)?
-        && found.meta.batches == batches
-        && found.meta.measurement.step == step
-        && let Some((_, Array::F64(values))) = found.arrays.remove("mean")
-        && values.len() == d
+        && (found.meta.batches, found.meta.step) == (batches, step)
+        && let Some((_, Array::Raw(_, bytes))) = found.arrays.remove(STATE)
+        && let Ok(state) = ciborium::from_reader::<Measure, _>(&bytes[..])
     {
-        (record, mean) = (found.meta, values);
+        (record, measure) = (found.meta, state);
     }
 
     let source = Batches::new(dataset, config, &model, Purpose::NOISE);
-    let mut grad = vec![0.0_f32; d];
-    let mut task = control.progress.begin(name, 2 * batches as u64);
-    let both_passes = pass
-        .batches()
-        .take(batches)
-        .chain(pass.batches().take(batches));
-    for (i, indices) in both_passes.enumerate().skip(record.seen) {
-        if control.stopped() || (i > 0 && i.is_multiple_of(SAVE_EVERY)) {
-            let mean = (vec![d], Array::F64(mean.clone()));
-            let checkpoint = Checkpoint {
-                meta: record.clone(),
-                arrays: BTreeMap::from([("mean".to_string(), mean)]),
-            };
-            checkpoint.save(folder, i as u64, |_| true)?;
-            if control.stopped() {
-                return Ok(Outcome::Interrupted);
+    let mut grad = vec![0.0_f32; params.len()];
+    let total = 2 * batches as u64;
+    let mut task = control.progress.begin(name, total);
+    while measure.wants_pass() {
+        if record.done == total {
+            warn("one gradient moves the mean too far: measuring again about a trimmed mean");
+            task = control.progress.begin(name, 2 * total);
+        }
+        let first = measure.seen();
+        for (i, indices) in pass.batches().enumerate().take(batches).skip(first) {
+            let planned = record.done > 0 && record.done.is_multiple_of(SAVE_EVERY as u64);
+            if control.stopped() || planned {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(&measure, &mut bytes).expect("writing to memory succeeds");
+                let state = (vec![bytes.len()], Array::Raw(Dtype::U8, bytes));
+                let checkpoint = Checkpoint {
+                    meta: record.clone(),
+                    arrays: BTreeMap::from([(STATE.to_string(), state)]),
+                };
+                checkpoint.save(folder, record.done, |_| true)?;
+                if control.stopped() {
+                    return Ok(Outcome::Interrupted);
+                }
             }
+            let timing = &mut record.timing;
+            let mut clock = Clock::start();
+            let batch = source.get(&dataset.train, indices, 0);
+            timing.data += clock.lap();
+            let mut dropout = rng::stream(config.seed, DROPOUT, 0, i as u64);
+            let dropout = config
+                .noise
+                .dropout
+                .then_some(&mut dropout as &mut dyn rand::Rng);
+            let forward = model.forward(&params, &batch.view(), dropout)?;
+            timing.forward += clock.lap();
+            forward.backward(&mut grad)?;
+            timing.backward += clock.lap();
+            timing.tokens += batch.tokens();
+            measure.push(&grad)?;
+            record.done += 1;
+            task.update(record.done, "");
         }
-        let timing = &mut record.measurement.timing;
-        let mut clock = Clock::start();
-        let batch = source.get(&dataset.train, indices, 0);
-        timing.data += clock.lap();
-        let mut dropout = rng::stream(config.seed, DROPOUT, 0, (i % batches) as u64);
-        let dropout = config
-            .noise
-            .dropout
-            .then_some(&mut dropout as &mut dyn rand::Rng);
-        let forward = model.forward(&params, &batch.view(), dropout)?;
-        timing.forward += clock.lap();
-        forward.backward(&mut grad)?;
-        timing.backward += clock.lap();
-        timing.tokens += batch.tokens();
-
-        if i < batches {
-            for (sum, g) in mean.iter_mut().zip(&grad) {
-                *sum += f64::from(*g);
-            }
-            let grad = grad.iter().map(|g| f64::from(*g));
-            record.measurement.grad_norms.push(norm(grad));
-        } else {
-            let noise = grad.iter().zip(&mean).map(|(g, m)| f64::from(*g) - m);
-            record.measurement.noise_norms.push(norm(noise));
-        }
-        if i + 1 == batches {
-            mean.iter_mut().for_each(|sum| *sum /= batches as f64);
-            record.measurement.mean_grad_norm = norm(mean.iter().copied());
-        }
-        record.seen = i + 1;
-        task.update(record.seen as u64, "");
+        measure.end_pass()?;
     }
-    Ok(Outcome::Done(record.measurement))
-}
-
-/// Euclidean norm, summed in f64 in the order of the entries.
-fn norm(entries: impl Iterator<Item = f64>) -> f64 {
-    entries.map(|x| x * x).sum::<f64>().sqrt()
+    Ok(Outcome::Done(Measurement {
+        step,
+        gradients: measure.finish().expect("no pass is wanted"),
+        frequencies: Frequencies::new(&dataset.token_counts())?,
+        timing: record.timing,
+    }))
 }
 
 #[cfg(test)]
@@ -249,6 +293,9 @@ mod tests {
         }
     }
 
+    /// A layer that is looked at alone.
+    const BIAS: &str = "cls.predictions.bias";
+
     /// Every gradient kept, their mean, and the norms of the differences.
     #[test]
     fn the_noise_is_what_the_definition_says() {
@@ -281,24 +328,40 @@ mod tests {
                 })
                 .collect();
             assert_eq!(
-                (got.dimension, got.noise_norms.len(), got.step),
-                (params.len(), 24, 0)
+                (
+                    got.gradients.dimension,
+                    got.noise_norms().len(),
+                    got.grad_norms().len(),
+                    got.step
+                ),
+                (params.len(), 24, 24, 0)
             );
+            let bias = got.gradients.layers.iter().position(|name| name == BIAS);
+            let bias = bias.expect("the model has it");
+            let begin: usize = got.gradients.layer_sizes[..bias].iter().sum();
+            let bias = (bias, begin..begin + got.gradients.layer_sizes[bias]);
             for (i, gradient) in gradients.iter().enumerate() {
-                let (mut squares, mut own) = (0.0, 0.0);
+                let (mut squares, mut own, mut in_bias) = (0.0, 0.0, 0.0);
                 for (j, g) in gradient.iter().enumerate() {
                     let mean = gradients.iter().map(|g| f64::from(g[j])).sum::<f64>() / 24.0;
-                    squares += (f64::from(*g) - mean).powi(2);
+                    let square = (f64::from(*g) - mean).powi(2);
+                    squares += square;
+                    if bias.1.contains(&j) {
+                        in_bias += square;
+                    }
                     own += f64::from(*g).powi(2);
                 }
-                assert!(
-                    (got.noise_norms[i] / squares.sqrt() - 1.0).abs() < 1e-10,
-                    "{dropout} {i}"
-                );
-                assert!(
-                    (got.grad_norms[i] / own.sqrt() - 1.0).abs() < 1e-10,
-                    "{dropout} {i}"
-                );
+                let layer = &got.gradients.noise.norms.layers[bias.0];
+                for (found, expected) in [
+                    (got.noise_norms()[i], squares),
+                    (got.grad_norms()[i], own),
+                    (layer[i], in_bias),
+                ] {
+                    assert!(
+                        (found / expected.sqrt() - 1.0).abs() < 1e-10,
+                        "{dropout} {i}: {found}"
+                    );
+                }
             }
         }
     }

@@ -229,7 +229,7 @@ fn noise_items(
     let mut grid = Vec::new();
     let mut later = Vec::new();
     for (cell, measurement) in &cells {
-        let norms = &measurement.noise_norms;
+        let norms = measurement.noise_norms();
         let references = References::new(norms, cell.diagnosis.evidence.cv, config.seed)?;
         let mut figure = histogram(&cell.title, norms, &references)?;
         match cell.step {
@@ -252,11 +252,11 @@ fn noise_items(
     let at_start: Vec<(String, &[f64])> = cells
         .iter()
         .filter(|(cell, _)| cell.step == 0)
-        .map(|(cell, m)| (cell.title.clone(), &m.noise_norms[..]))
+        .map(|(cell, m)| (cell.title.clone(), m.noise_norms()))
         .collect();
     if let Some((cell, measurement)) = cells.first() {
         let cv = cell.diagnosis.evidence.cv;
-        let references = References::new(&measurement.noise_norms, cv, config.seed)?;
+        let references = References::new(measurement.noise_norms(), cv, config.seed)?;
         items.push(Item::Figure(growth(&at_start, &references)?));
     }
     items.push(Item::Figure(hill(&at_start)?));

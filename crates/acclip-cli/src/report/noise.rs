@@ -1,11 +1,14 @@
 //! Figures and tables of gradient noise.
 
 use super::{again, facts, number, setting, speed_text};
+use super::verdict::{gradient_sections, laws, qq};
 use crate::commands::NoiseSummary;
+use crate::noise_file::FileSummary;
 use acclip_data::{Purpose, rng};
 use acclip_noise::pictures::growth::variance_growth;
 use acclip_noise::pictures::histogram::{Histogram, freedman_diaconis};
 use acclip_noise::pictures::reference::{squared_gaussians, squared_stable};
+use acclip_noise::stream::GradientNoise;
 use acclip_noise::tail::hill::hill_plot;
 use acclip_noise::{Diagnosis, Error, Verdict};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
@@ -219,13 +222,9 @@ pub(super) const NOISE_CAPTION: &str = "Noise norms ‖g − ∇f‖. Spread: st
     power law. Mohammadi's (Appendix H of the paper) is shown because the paper uses it, and decides \
     nothing: it calls unequal scales heavy-tailed.";
 
-/// The norms of a measurement, batch by batch.
-pub fn norms_table(measurement: &Measurement) -> Table {
-    let rows = measurement
-        .grad_norms
-        .iter()
-        .zip(&measurement.noise_norms)
-        .enumerate();
+/// Norms, batch by batch.
+pub fn norms_table(grad_norms: &[f64], noise_norms: &[f64]) -> Table {
+    let rows = grad_norms.iter().zip(noise_norms).enumerate();
     Table {
         header: ["batch", "grad_norm", "noise_norm"]
             .map(String::from)
@@ -237,56 +236,116 @@ pub fn norms_table(measurement: &Measurement) -> Table {
     }
 }
 
-/// The report of `acclip noise`.
+/// The figures and the table of one sample of norms.
+fn norm_items(diagnosis: &Diagnosis, norms: &[f64], seed: u64) -> Result<Vec<Item>, Error> {
+    let references = References::new(norms, diagnosis.evidence.cv, seed)?;
+    let sample = [("measured".to_string(), norms)];
+    let mut figure = histogram("Noise norms", norms, &references)?;
+    figure.caption = reference_caption(&references);
+    let mut items = vec![
+        Item::Figure(figure),
+        Item::Figure(growth(&sample, &references)?),
+        Item::Figure(hill(&sample)?),
+    ];
+    items.extend(qq(norms).map(Item::Figure));
+    items.push(Item::Table(Table {
+        caption: NOISE_CAPTION.into(),
+        header: noise_header(),
+        rows: vec![noise_row(diagnosis)],
+        numeric: (1..8).collect(),
+        highlight: None,
+    }));
+    items.extend(diagnosis.evidence.mixtures.as_ref().map(laws));
+    Ok(items)
+}
+
+/// The verdict in words.
+fn verdict_words(diagnosis: &Diagnosis) -> Vec<String> {
+    let alpha = diagnosis.alpha.map(|a| format!(" Tail index α: {a}."));
+    let needed = diagnosis
+        .norms_needed
+        .map(|n| format!(" About {n} norms in all may decide."));
+    vec![
+        format!(
+            "Verdict: {}.{}{}",
+            verdict_name(diagnosis),
+            alpha.unwrap_or_default(),
+            needed.unwrap_or_default()
+        ),
+        diagnosis.reason.clone(),
+        diagnosis.advice.to_string(),
+    ]
+}
+
+/// The report of `acclip noise` on a model.
 pub fn of_noise(
     config: &Config,
     summary: &NoiseSummary,
     measurement: &Measurement,
 ) -> Result<Report, acclip_train::Error> {
-    let norms = &measurement.noise_norms;
-    let references = References::new(norms, summary.diagnosis.evidence.cv, config.seed)?;
-    let sample = [("measured".to_string(), &norms[..])];
-    let mut figure = histogram("Noise norms", norms, &references)?;
-    figure.caption = reference_caption(&references);
+    let found = &summary.diagnosis;
+    let mut items = norm_items(&found.whole, measurement.noise_norms(), config.seed)?;
+    items.push(Item::Text(format!(
+        "Weights of training step {}; ‖∇f‖ = {}. A finite sample cannot prove an \
+         infinite variance; the verdict says what it is consistent with. {}.",
+        summary.step,
+        number(summary.mean_grad_norm),
+        speed_text(&summary.speed)
+    )));
+    let mut sections = vec![Section {
+        title: "The noise".into(),
+        items,
+    }];
+    sections.extend(gradient_sections(found, &measurement.gradients));
+    sections.push(Section {
+        title: "The setting".into(),
+        items: vec![setting(config, &summary.corpus)?],
+    });
+    sections.push(again("noise", config));
     Ok(Report {
-        title: "Is the gradient noise heavy-tailed?".into(),
-        verdict: vec![
-            format!("Verdict: {}.", verdict_name(&summary.diagnosis)),
-            summary.diagnosis.reason.clone(),
-            summary.diagnosis.advice.clone(),
-        ],
+        title: TITLE.into(),
+        verdict: verdict_words(&found.whole),
         facts: facts(&summary.provenance, &summary.corpus),
-        sections: vec![
-            Section {
-                title: "The noise".into(),
-                items: vec![
-                    Item::Figure(figure),
-                    Item::Figure(growth(&sample, &references)?),
-                    Item::Figure(hill(&sample)?),
-                    Item::Table(Table {
-                        caption: NOISE_CAPTION.into(),
-                        header: noise_header(),
-                        rows: vec![noise_row(&summary.diagnosis)],
-                        numeric: (1..8).collect(),
-                        highlight: None,
-                    }),
-                    Item::Text(format!(
-                        "Weights of training step {}; ‖∇f‖ = {}. A finite sample cannot prove an \
-                         infinite variance; the verdict says what it is consistent with. {}.",
-                        summary.step,
-                        number(summary.mean_grad_norm),
-                        speed_text(&summary.speed)
-                    )),
-                ],
-            },
-            Section {
-                title: "The setting".into(),
-                items: vec![setting(config, &summary.corpus)?],
-            },
-            again("noise", config),
-        ],
+        sections,
     })
 }
+
+/// The report of `acclip noise FILE`.
+pub fn of_noise_file(
+    summary: &FileSummary,
+    norms: &[f64],
+    measured: Option<&GradientNoise>,
+    seed: u64,
+) -> Result<Report, acclip_train::Error> {
+    let whole = summary.found.whole();
+    let mut sections = vec![Section {
+        title: "The noise".into(),
+        items: norm_items(whole, norms, seed)?,
+    }];
+    if let (Some(found), Some(measured)) = (summary.found.gradients(), measured) {
+        sections.extend(gradient_sections(found, measured));
+    }
+    let source = &summary.source;
+    let facts = [
+        ("file", source.file.clone()),
+        ("holds", format!("{} {}", source.n, source.holds)),
+        ("entries", source.dimension.to_string()),
+        ("began", source.started.clone()),
+        (
+            "program",
+            format!("acclip {} ({})", source.version, source.commit),
+        ),
+        ("machine", source.machine.clone()),
+    ];
+    Ok(Report {
+        title: TITLE.into(),
+        verdict: verdict_words(whole),
+        facts: facts.map(|(name, value)| (name.to_string(), value)).to_vec(),
+        sections,
+    })
+}
+
+const TITLE: &str = "Is the gradient noise heavy-tailed?";
 
 /// How the references were made.
 pub(super) fn reference_caption(references: &References) -> String {

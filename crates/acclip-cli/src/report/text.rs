@@ -1,8 +1,12 @@
 //! Results on stdout.
 
 use super::comparison::{noise_table, optimizer_table};
+use super::verdict::{calibration, layers};
 use super::{number, speed_text};
+use crate::calibration::Calibration;
 use crate::commands::NoiseSummary;
+use crate::noise_file::FileSummary;
+use acclip_noise::{Diagnosis, GradientDiagnosis};
 use acclip_report::Table;
 use acclip_train::RunResult;
 use acclip_train::compare::summary::Summary;
@@ -41,23 +45,72 @@ pub fn comparison_text(summary: &Summary) -> String {
     )
 }
 
-/// The result of `acclip noise`.
-pub fn noise_text(summary: &NoiseSummary) -> String {
-    let d = &summary.diagnosis;
+/// The verdict on norms in lines.
+fn verdict_lines(d: &Diagnosis) -> String {
     let alpha = d
         .alpha
         .map_or("none, no heavy tail is established".to_string(), |alpha| {
             alpha.to_string()
         });
+    let needed = d
+        .norms_needed
+        .map_or(String::new(), |n| format!("\nnorms that may decide: {n}"));
     format!(
-        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}\nbatches: {}\nmean noise norm: {}\nnorm of the mean gradient: {}\n{}\n",
+        "verdict: {}\n{}\n{}\n\ntail index α: {alpha}{needed}\nnorms: {}\nmean noise norm: {}\n",
         d.verdict,
         d.reason,
         d.advice,
         d.evidence.n,
         number(d.evidence.mean),
+    )
+}
+
+/// What gradients say beside their norms.
+fn gradient_lines(found: &GradientDiagnosis) -> String {
+    let mut text = String::from("\n");
+    for finding in &found.causes {
+        text.push_str(if finding.likely { "+ " } else { "- " });
+        text.push_str(&finding.text);
+        text.push('\n');
+    }
+    if found.layers.len() > 1 {
+        text.push('\n');
+        text.push_str(&columns(&layers(found)));
+    }
+    text
+}
+
+/// The result of `acclip noise`.
+pub fn noise_text(summary: &NoiseSummary) -> String {
+    format!(
+        "{}norm of the mean gradient: {}\n{}\n{}",
+        verdict_lines(&summary.diagnosis.whole),
         number(summary.mean_grad_norm),
-        speed_text(&summary.speed)
+        speed_text(&summary.speed),
+        gradient_lines(&summary.diagnosis)
+    )
+}
+
+/// The result of `acclip noise FILE`.
+pub fn noise_file_text(summary: &FileSummary) -> String {
+    let gradients = summary.found.gradients();
+    format!(
+        "{}{}",
+        verdict_lines(summary.found.whole()),
+        gradients.map_or(String::new(), gradient_lines)
+    )
+}
+
+/// The result of `acclip noise --calibrate`.
+pub fn calibration_text(found: &Calibration) -> String {
+    format!(
+        "{}\n{} samples of {} gradients each, seed {}; shares in %. Heavier: found heavier than Gaussian, \
+         whatever the verdict.\nα̂: median of the estimates, where one was given. Covered: intervals that \
+         hold the true α.\n",
+        columns(&calibration(found)),
+        found.samples,
+        found.gradients,
+        found.seed
     )
 }
 

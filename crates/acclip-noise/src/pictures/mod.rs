@@ -3,5 +3,7 @@
 pub mod growth;
 pub mod histogram;
 pub mod moments;
+pub mod noise_scale;
 pub mod outliers;
+pub mod qq;
 pub mod reference;

@@ -1,4 +1,5 @@
-//! Hill's estimator of the tail index α, its interval, its plot, and two choices of k.
+//! Hill's estimator of the tail index α, its interval, its plot, and two choices of k (a third is
+//! the [`crate::tail::double_bootstrap`]).
 //!
 //! If P(X > x) falls like x^{−α}, the logarithms of the largest values over a high threshold
 //! are exponential with mean 1/α. From X₍₁₎ ≥ X₍₂₎ ≥ … and the k largest values,
@@ -134,7 +135,7 @@ pub fn hill_plot(values: &[f64], points: usize) -> Result<Vec<HillEstimate>, Err
 /// Entry k − 1 is (1/k) Σ_{i≤k} (`logs[i]` − `logs[k]`), in one pass for all k.
 ///
 /// The sum grows by k times each gap, so no large numbers are subtracted.
-fn mean_log_excesses(logs: &[f64]) -> Vec<f64> {
+pub(crate) fn mean_log_excesses(logs: &[f64]) -> Vec<f64> {
     let mut sum = 0.0;
     let gaps = logs.windows(2).zip(1..);
     gaps.map(|(pair, k)| {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::mixture::Mixtures;
 use crate::pictures::growth;
 use crate::pictures::moments::Moments;
 use crate::pictures::outliers::{Outliers, outliers};
@@ -13,7 +14,7 @@ use crate::tail::moment_estimator::{MomentEstimate, moment_estimator};
 
 /// The statistics of a sample of noise norms. `None` where the sample is too short or
 /// has too many ties; everything but `mean` is independent of the unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Number of norms.
     pub n: usize,
@@ -37,6 +38,8 @@ pub struct Evidence {
     /// p-value of the hypothesis that the positive norms are lognormal: Jarque & Bera's
     /// test on their logarithms, exp(−n (S²/12 + K²/48)) with skewness S and excess kurtosis K.
     pub lognormal_p: Option<f64>,
+    /// Six laws of noise norms, fitted and compared.
+    pub mixtures: Option<Mixtures>,
 }
 
 impl Evidence {
@@ -69,6 +72,7 @@ impl Evidence {
             outliers: outliers(&x).ok(),
             max_to_sum: growth::variance_growth(&x, 1)?[0].max_to_sum,
             lognormal_p: lognormal_p(&x),
+            mixtures: Mixtures::fit(norms).ok(),
         })
     }
 }

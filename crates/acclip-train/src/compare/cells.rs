@@ -73,9 +73,10 @@ impl Cell {
             attention: self.config.model.attention,
             input: input_name(self.config.model.input).to_string(),
             step: measurement.step,
-            median_grad_norm: median(&measurement.grad_norms),
-            mean_grad_norm: measurement.mean_grad_norm,
-            diagnosis: diagnose(&measurement.noise_norms)?,
+            median_grad_norm: median(measurement.grad_norms()),
+            mean_grad_norm: measurement.gradients.mean_grad_norm,
+            diagnosis: diagnose(measurement.noise_norms())?
+                .advised(measurement.grad_norms(), self.config.train.steps),
         })
     }
 }
@@ -138,10 +139,10 @@ impl Scale {
     }
 
     fn of(measurement: &Measurement) -> Self {
-        let norm = median(&measurement.grad_norms);
+        let norm = median(measurement.grad_norms());
         Self {
             norm,
-            coordinate: norm / (measurement.dimension as f64).sqrt(),
+            coordinate: norm / (measurement.gradients.dimension as f64).sqrt(),
         }
     }
 }
@@ -163,7 +164,7 @@ pub(super) fn tail_difference(
             let model = &cell.config.model;
             model.attention == attention && model.input == InputKind::Text
         })?;
-        Some(&found.noise_norms)
+        Some(found.noise_norms())
     };
     let (with, without) = (norms(true)?, norms(false)?);
     let n = with.len().min(without.len());
@@ -208,12 +209,7 @@ mod tests {
 
     fn measurement(norms: impl Iterator<Item = f64>) -> Measurement {
         let norms: Vec<f64> = norms.collect();
-        Measurement {
-            dimension: 100,
-            grad_norms: norms.clone(),
-            noise_norms: norms,
-            ..Measurement::default()
-        }
+        Measurement::of_norms(norms, 100)
     }
 
     /// Quantiles of a Pareto law with tail index `alpha`, in a scrambled order.
