@@ -92,6 +92,18 @@ pub enum BenchWhat {
   acclip bench optim
   acclip bench optim --params 1000000 --optimizers adamw,acclip --json")]
     Optim(BenchOptim),
+    /// Stable laws, tail fits and the verdict, on samples of up to 5 million values.
+    Noise(BenchNoise),
+}
+
+#[derive(Args)]
+pub struct BenchNoise {
+    /// Rounds, of which the median is taken.
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: u16,
+    /// Print the result as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

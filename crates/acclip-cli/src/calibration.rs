@@ -30,9 +30,7 @@ pub struct Calibration {
 pub fn run(args: &Noise, control: Control) -> Result<(), Error> {
     let (gradients, samples) = (args.gradients as usize, args.samples as usize);
     let seed = args.common.seed.unwrap_or(0);
-    let mut task = control
-        .progress
-        .begin("calibration", BATTERY.len() as u64);
+    let mut task = control.progress.begin("calibration", BATTERY.len() as u64);
     let scores = calibrate(&BATTERY, gradients, samples, seed, |done| {
         task.update(done as u64, BATTERY[done - 1].name);
     })?;

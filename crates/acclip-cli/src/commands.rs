@@ -1,8 +1,8 @@
 //! The commands: from arguments to a run folder with results.
 
 use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
-use crate::{bench, calibration, noise_file};
 use crate::report;
+use crate::{bench, bench_noise, calibration, noise_file};
 use acclip_noise::{GradientDiagnosis, diagnose_gradients};
 use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
@@ -28,6 +28,7 @@ pub fn run(command: Command, control: Control) -> Result<bool, Error> {
         Command::Train(args) => run_train(args, control),
         Command::Bench(args) => match args.what {
             BenchWhat::Optim(args) => bench::run(&args, &note).map(|()| true),
+            BenchWhat::Noise(args) => bench_noise::run(&args).map(|()| true),
         },
     }
 }

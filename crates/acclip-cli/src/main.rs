@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod bench_noise;
 mod calibration;
 mod commands;
 mod input;

@@ -5,7 +5,7 @@ use crate::commands::{default_folder, machine, note, show};
 use crate::input::{self, Options, Sample, Shape, Vectors};
 use crate::report;
 use acclip_noise::stream::{GradientNoise, Layers, Measure};
-use acclip_noise::verdict::causes::Frequencies;
+use acclip_noise::verdict::causes::{Frequencies, is_table};
 use acclip_noise::{Diagnosis, GradientDiagnosis, diagnose, diagnose_gradients};
 use acclip_train::{Error, write_atomic};
 use jiff::Zoned;
@@ -150,7 +150,7 @@ fn failed(error: input::InputError) -> Error {
 fn measure(vectors: &Vectors) -> Result<GradientNoise, Error> {
     let sizes = vectors.layers().iter();
     let sizes = sizes.map(|(name, range)| (name.clone(), range.len()));
-    Measure::run(Layers::from_lengths(sizes)?, |measure| {
+    Measure::run(Layers::from_lengths(sizes)?, is_table, |measure| {
         let mut rows = vectors.rows().map_err(failed)?;
         while let Some(row) = rows.next_row().map_err(failed)? {
             measure.push(row)?;

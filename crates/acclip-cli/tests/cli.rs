@@ -257,7 +257,96 @@ fn training_and_noise_from_a_file() {
         (&4.into(), &60.into())
     );
     assert!(noise["verdict"].is_string());
-    assert!(place.read("noise/report.html").contains("Hill plot"));
+    let layers = noise["layers"].as_array().unwrap();
+    let share: f64 = layers
+        .iter()
+        .map(|l| l["noise_share"].as_f64().unwrap())
+        .sum();
+    assert!(layers.len() > 10 && (share - 1.0).abs() < 1e-9);
+    assert_eq!(noise["causes"].as_array().unwrap().len(), 4);
+    let report = place.read("noise/report.html");
+    assert!(report.contains("Hill plot") && report.contains("By layer"));
+}
+
+/// Files as other programs write them: norms as CSV, gradients as NPY.
+#[test]
+fn noise_from_files_of_other_programs() {
+    let place = Place::new();
+    let write = |name: &str, content: &[u8]| fs::write(place.0.path().join(name), content).unwrap();
+    // Quantiles of a half-normal law, nearly, in a scrambled order: light.
+    let place_of = |i: u32| f64::from(i * 387 % 1000) + 0.5;
+    let light: String = (0..1000)
+        .map(|i| {
+            format!(
+                "{i},{}\n",
+                (-2.0 * (1.0 - place_of(i) / 1000.0).ln()).sqrt()
+            )
+        })
+        .collect();
+    write("light.csv", format!("step,norm\n{light}").as_bytes());
+    let text = place.good("noise light.csv --column norm --out light");
+    assert!(text.starts_with("verdict: light\n"), "{text}");
+    assert_eq!(place.json("light/summary.json")["source"]["n"], 1000);
+    assert!(place.read("light/report.html").contains("Six laws"));
+
+    // 600 gradients of 4 entries along one direction, sizes of a power law with α = 1.3.
+    let mut npy = b"\x93NUMPY\x01\x00\x46\x00".to_vec();
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 4), }";
+    npy.extend(format!("{header:<69}\n").bytes());
+    for i in 0..600_u32 {
+        let place = f64::from(i * 287 % 600) + 0.5;
+        let size = (place / 600.0).powf(-1.0 / 1.3) * if i % 2 == 0 { 1.0 } else { -1.0 };
+        for direction in [0.5, -0.5, 0.1, 0.7] {
+            npy.extend(((size * direction) as f32).to_le_bytes());
+        }
+    }
+    write("heavy.npy", &npy);
+    write("counts.txt", b"1000000\n30\n20\n10\n");
+    let found = place.good("noise heavy.npy --counts counts.txt --steps 500 --json --out heavy");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found, place.json("heavy/summary.json"));
+    assert_eq!(found["verdict"], "infinite-variance");
+    let alpha = |end: &str| found["alpha"][end].as_f64().unwrap();
+    assert!(alpha("low") < 1.3 && 1.3 < alpha("high") && alpha("estimate") < 2.0);
+    assert_eq!(found["advice"]["clip"], "global-norm-then-coordinate");
+    assert!(found["advice"]["threshold"]["max_norm"].as_f64().unwrap() > 1.0);
+    assert_eq!(found["coordinates"]["verdict"], "infinite-variance");
+    assert_eq!(found["frequencies"]["classes"], 4);
+    let csv = place.read("heavy/noise.csv");
+    assert_eq!(csv.lines().count(), 601);
+    // What it wrote, it reads; and a folder with results is not written over.
+    place.good("noise heavy/noise.csv --column noise_norm --out again");
+    assert_eq!(
+        place.json("again/summary.json")["verdict"],
+        "infinite-variance"
+    );
+    let output = place.run("noise light.csv --column norm --out heavy");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not empty"));
+}
+
+#[test]
+fn the_calibration_counts_its_samples() {
+    let place = Place::new();
+    let text = place.good("noise --calibrate --samples 2 --gradients 60 --seed 3 --json");
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let scores = found["scores"].as_array().unwrap();
+    assert!(scores.len() > 20);
+    for score in scores {
+        let share = |name: &str| score[name].as_f64().unwrap();
+        let sum = share("light")
+            + share("heavy_finite_variance")
+            + share("infinite_variance")
+            + share("undecided");
+        assert!((sum - 1.0).abs() < 1e-12, "{score}");
+    }
+    let again = place.good("noise --calibrate --samples 2 --gradients 60 --seed 3 --json");
+    assert_eq!(again, text);
+    let table = place.good("noise --calibrate --samples 1 --gradients 60");
+    assert!(
+        table.contains("covered") && table.contains("seed 0"),
+        "{table}"
+    );
 }
 
 /// A reader that goes away does not end the run.
@@ -291,7 +380,13 @@ fn wrong_input_is_answered_clearly() {
     write("broken.toml", b"[train\nsteps = 3\n");
     write("file", b"x");
     let smoke = "train --preset smoke";
-    let cases: [(String, &[&str]); 21] = [
+    let cases: [(String, &[&str]); 24] = [
+        ("noise none.csv".into(), &["none.csv", "no such file"]),
+        ("noise empty.txt".into(), &["empty.txt"]),
+        (
+            "noise text.txt --norms".into(),
+            &["text.txt", "is not a number"],
+        ),
         (format!("{smoke} --corpus none.txt"), &["none.txt"]),
         (format!("{smoke} --corpus empty.txt"), &["empty.txt"]),
         (
@@ -389,7 +484,7 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     let ours = place.read("run/run.json");
     edit(
         "run/run.json",
-        &ours.replace("\"format\": 2", "\"format\": 99"),
+        &ours.replace("\"format\": 3", "\"format\": 99"),
     );
     refused("train --resume run", "format 99");
     edit("run/run.json", &ours);

@@ -100,7 +100,13 @@ impl Dataset {
             }
         }
         let special = self.tokenizer.specials();
-        for id in [special.pad, special.unk, special.cls, special.sep, special.mask] {
+        for id in [
+            special.pad,
+            special.unk,
+            special.cls,
+            special.sep,
+            special.mask,
+        ] {
             counts[id as usize] = 0.0;
         }
         counts

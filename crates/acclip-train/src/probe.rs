@@ -20,7 +20,7 @@ use crate::{Config, Control, Dataset, Error, Outcome, Timing};
 use acclip_data::{Pass, Purpose, rng};
 use acclip_models::Bert;
 use acclip_noise::stream::{GradientNoise, Layers, Measure};
-use acclip_noise::verdict::causes::Frequencies;
+use acclip_noise::verdict::causes::{Frequencies, is_table};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Measurement {
     pub(crate) fn of_norms(norms: Vec<f64>, dimension: usize) -> Self {
         use acclip_noise::pictures::noise_scale::NoiseScale;
         use acclip_noise::stream::{CoordinateSeries, LayerNoise, MeasuredNoise, Norms};
-        let series = CoordinateSeries::new(dimension, 1).unwrap();
+        let series = CoordinateSeries::new(dimension, &[], 1).unwrap();
         let noise = LayerNoise {
             scale: NoiseScale {
                 trace: 1.0,
@@ -86,7 +86,9 @@ impl Measurement {
                     layers: vec![noise],
                 },
                 coordinates: series.finalize(),
+                table_coordinates: series.finalize(),
                 snapshot: None,
+                snapshot_layer: None,
             },
             frequencies: Frequencies::new(&[1.0]).unwrap(),
             timing: Timing::default(),
@@ -157,7 +159,7 @@ pub fn measure(
 
     let sizes = model.parameters().iter();
     let sizes = sizes.map(|p| (p.name.clone(), p.shape.iter().product()));
-    let mut measure = Measure::new(Layers::from_lengths(sizes)?)?;
+    let mut measure = Measure::new(Layers::from_lengths(sizes)?, is_table)?;
     let mut record = Record {
         batches,
         step,

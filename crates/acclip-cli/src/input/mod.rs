@@ -24,8 +24,9 @@ mod safetensors;
 mod text;
 mod vectors;
 
-pub use error::{Columns, InputError, Place, Problem};
-pub use vectors::{Rows, Vectors};
+pub use error::InputError;
+use error::Problem;
+pub use vectors::Vectors;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};

@@ -36,6 +36,7 @@ pub(super) enum Source {
 
 impl Vectors {
     /// How many gradients.
+    #[cfg(test)]
     pub fn n(&self) -> usize {
         self.n
     }

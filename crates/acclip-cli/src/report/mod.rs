@@ -11,9 +11,7 @@ mod verdict;
 
 pub use comparison::{compare_tables, measurements, of_comparison};
 pub use noise::{norms_table, of_noise, of_noise_file};
-pub use text::{
-    calibration_text, comparison_text, noise_file_text, noise_text, training_text,
-};
+pub use text::{calibration_text, comparison_text, noise_file_text, noise_text, training_text};
 pub use training::{curve_table, of_training};
 
 use acclip_report::{Item, Section};

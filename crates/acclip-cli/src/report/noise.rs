@@ -1,7 +1,7 @@
 //! Figures and tables of gradient noise.
 
-use super::{again, facts, number, setting, speed_text};
 use super::verdict::{gradient_sections, laws, qq};
+use super::{again, facts, number, setting, speed_text};
 use crate::commands::NoiseSummary;
 use crate::noise_file::FileSummary;
 use acclip_data::{Purpose, rng};
@@ -340,7 +340,9 @@ pub fn of_noise_file(
     Ok(Report {
         title: TITLE.into(),
         verdict: verdict_words(whole),
-        facts: facts.map(|(name, value)| (name.to_string(), value)).to_vec(),
+        facts: facts
+            .map(|(name, value)| (name.to_string(), value))
+            .to_vec(),
         sections,
     })
 }

@@ -4,8 +4,10 @@ use super::noise::{NOISE_CAPTION, noise_header, noise_row, verdict_name};
 use super::number;
 use crate::calibration::Calibration;
 use acclip_noise::GradientDiagnosis;
+use acclip_noise::fit::{Symmetry, mcculloch::mcculloch};
 use acclip_noise::mixture::Mixtures;
-use acclip_noise::pictures::qq::{Qq, qq_normal};
+use acclip_noise::pictures::qq::{Qq, qq as quantiles, qq_normal};
+use acclip_noise::stable::Stable;
 use acclip_noise::stream::GradientNoise;
 use acclip_noise::verdict::battery::Tail;
 use acclip_noise::verdict::causes::Cause;
@@ -59,11 +61,28 @@ pub(super) fn qq(values: &[f64]) -> Option<Figure> {
     let kept: Vec<f64> = (0..kept)
         .map(|i| sorted[(i * last).checked_div(kept - 1).unwrap_or(0)])
         .collect();
-    let points = |qq: Qq| -> Vec<(f64, f64)> { qq.theoretical.into_iter().zip(qq.sample).collect() };
+    let points =
+        |qq: Qq| -> Vec<(f64, f64)> { qq.theoretical.into_iter().zip(qq.sample).collect() };
     let normal = qq_normal(&kept, QQ_POINTS).ok()?;
-    let end = normal.theoretical.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let end = normal
+        .theoretical
+        .iter()
+        .fold(0.0_f64, |m, x| m.max(x.abs()));
     let mut series = vec![Series::points("beside the normal law", points(normal))];
-    series.push(Series::dashed("the law itself", vec![(-end, -end), (end, end)]));
+    let fitted = mcculloch(values, Symmetry::Free).ok();
+    let law = fitted.and_then(|fit| Stable::try_from(fit.law()).ok());
+    let stable = law
+        .and_then(|law| quantiles(&kept, |p| law.quantile(p).unwrap_or(f64::NAN), QQ_POINTS).ok());
+    if let Some(stable) = stable {
+        series.push(Series::points(
+            "beside the fitted stable law",
+            points(stable),
+        ));
+    }
+    series.push(Series::dashed(
+        "the law itself",
+        vec![(-end, -end), (end, end)],
+    ));
     Some(Figure {
         title: "Quantiles".into(),
         caption: "Ordered values beside those of a normal law and of the stable law fitted by McCulloch’s \
@@ -77,7 +96,10 @@ pub(super) fn qq(values: &[f64]) -> Option<Figure> {
 }
 
 /// Layers, coordinates and causes.
-pub(super) fn gradient_sections(found: &GradientDiagnosis, measured: &GradientNoise) -> Vec<Section> {
+pub(super) fn gradient_sections(
+    found: &GradientDiagnosis,
+    measured: &GradientNoise,
+) -> Vec<Section> {
     let mut sections = vec![Section {
         title: "What else may be the cause".into(),
         items: vec![Item::Table(causes(found))],
@@ -100,9 +122,11 @@ pub(super) fn gradient_sections(found: &GradientDiagnosis, measured: &GradientNo
             })
         };
         items.push(Item::Grid {
-            caption: "The noise of one gradient across its entries, as it is and in units of each entry’s own \
-                      standard deviation. If only the first is heavy, scales differ across entries."
-                .into(),
+            caption: format!(
+                "The noise of one gradient across the entries of {}, as it is and in units of each entry’s own \
+                 standard deviation. If only the first is heavy, scales differ across entries.",
+                measured.snapshot_layer.map_or("all layers", |l| &measured.layers[l])
+            ),
             columns: 2,
             figures: [
                 titled(raw, "Entries as they are"),
@@ -113,20 +137,33 @@ pub(super) fn gradient_sections(found: &GradientDiagnosis, measured: &GradientNo
             .collect(),
         });
     }
-    if let Some(single) = &found.coordinates {
+    let series = [
+        ("layers", &found.coordinates, &measured.coordinates),
+        (
+            "token tables",
+            &found.table_coordinates,
+            &measured.table_coordinates,
+        ),
+    ];
+    let mut rows = Vec::new();
+    for (name, diagnosis, pooled) in series {
+        let Some(single) = diagnosis else { continue };
         items.push(Item::Text(format!(
-            "Single coordinates over all gradients, each in its own unit ({} followed, {} of them the same in \
-             half of the gradients and left out): {}. {}",
-            measured.coordinates.followed,
-            measured.coordinates.sparse,
+            "Single coordinates of {name} over all gradients, each in its own unit ({} followed, {} of them the \
+             same in half of the gradients and left out): {}. {}",
+            pooled.followed,
+            pooled.sparse,
             verdict_name(single),
             single.reason
         )));
+        rows.push([vec![name.to_string()], noise_row(single)].concat());
+    }
+    if !rows.is_empty() {
         items.push(Item::Table(Table {
             caption: NOISE_CAPTION.into(),
-            header: noise_header(),
-            rows: vec![noise_row(single)],
-            numeric: (1..8).collect(),
+            header: [strings(["coordinates of"]), noise_header()].concat(),
+            rows,
+            numeric: (2..9).collect(),
             highlight: None,
         }));
     }
@@ -214,7 +251,15 @@ pub(super) fn calibration(found: &Calibration) -> Table {
     };
     Table {
         header: strings([
-            "noise", "truth", "light", "finite", "infinite", "undecided", "heavier", "α̂", "covered",
+            "noise",
+            "truth",
+            "light",
+            "finite",
+            "infinite",
+            "undecided",
+            "heavier",
+            "α̂",
+            "covered",
         ]),
         rows: found.scores.iter().map(row).collect(),
         numeric: (2..9).collect(),

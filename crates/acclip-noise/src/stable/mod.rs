@@ -45,6 +45,7 @@
 //! References: Nolan (1997), "Numerical calculation of stable densities and distribution
 //! functions", Stochastic Models 13; Nolan (2020), "Univariate Stable Distributions", §1.3 and 3.
 
+mod draw;
 mod ends;
 mod integral;
 mod law;
@@ -54,7 +55,11 @@ mod quantile;
 mod root;
 mod side;
 mod symmetric;
+mod table;
 
+pub(crate) use draw::mix;
 pub use law::Stable;
 pub use parameters::{S0, S1};
 pub use symmetric::SymmetricStable;
+pub use table::LogDensity;
+pub(crate) use table::{Standard, Table};

@@ -18,6 +18,7 @@ use crate::Error;
 use crate::sample::{quantile, sorted};
 use crate::stream::{Real, check_length};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Accumulator of some coordinates of each gradient: 8 m bytes a gradient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,26 +41,42 @@ pub struct PooledCoordinates {
 }
 
 impl CoordinateSeries {
-    /// Follows up to `m` coordinates, evenly spaced over all `dimension`.
+    /// Follows up to `m` coordinates, evenly spaced over the `ranges` of gradients with `dimension` entries.
+    /// Without entries in the ranges it follows nothing.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if `m` or `dimension` is 0.
-    pub fn new(dimension: usize, m: usize) -> Result<Self, Error> {
-        for (name, value) in [("m", m), ("dimension", dimension)] {
-            if value == 0 {
-                return Err(Error::Parameter {
-                    name,
-                    value: 0.0,
-                    expected: "at least 1",
-                });
-            }
+    /// [`Error::Parameter`] if `m` is 0; [`Error::Length`] if a range ends beyond `dimension`.
+    pub fn new(dimension: usize, ranges: &[Range<usize>], m: usize) -> Result<Self, Error> {
+        if m == 0 {
+            return Err(Error::Parameter {
+                name: "m",
+                value: 0.0,
+                expected: "at least 1",
+            });
         }
-        let m = m.min(dimension);
+        if let Some(beyond) = ranges.iter().find(|range| range.end > dimension) {
+            return Err(Error::Length {
+                what: "the entries of a gradient",
+                expected: dimension,
+                found: beyond.end,
+            });
+        }
+        let total: usize = ranges.iter().map(|range| range.len()).sum();
+        let m = m.min(total);
         // The middle of each of m equal parts.
-        let chosen = (0..m).map(|k| (2 * k + 1) * dimension / (2 * m)).collect();
+        let middles = (0..m).map(|k| (2 * k + 1) * total / (2 * m));
+        let entry = |mut place: usize| {
+            for range in ranges {
+                if place < range.len() {
+                    return range.start + place;
+                }
+                place -= range.len();
+            }
+            unreachable!("the place is below the total")
+        };
         Ok(Self {
             dimension,
-            chosen,
+            chosen: middles.map(entry).collect(),
             values: Vec::new(),
         })
     }
@@ -98,7 +115,7 @@ impl CoordinateSeries {
         PooledCoordinates {
             values: self
                 .values
-                .chunks(m)
+                .chunks(m.max(1))
                 .enumerate()
                 .filter_map(standardised)
                 .collect(),
@@ -109,12 +126,13 @@ impl CoordinateSeries {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a list of one range is what is meant
 mod tests {
     use super::*;
 
     #[test]
     fn each_gradient_gives_one_coordinate_in_its_own_unit() {
-        let mut series = CoordinateSeries::new(2, 9).unwrap();
+        let mut series = CoordinateSeries::new(2, &[0..2], 9).unwrap();
         // Coordinate 0: 0, 1, 2, 3, 4; median 2, IQR 2. Coordinate 1: a hundred times that.
         for i in [3.0, 0.0, 4.0, 2.0, 1.0] {
             series.push(&[i, 100.0 * i]).unwrap();
@@ -126,7 +144,7 @@ mod tests {
 
     #[test]
     fn sparse_coordinates_are_counted_and_left_out() {
-        let mut series = CoordinateSeries::new(2, 2).unwrap();
+        let mut series = CoordinateSeries::new(2, &[0..2], 2).unwrap();
         for i in 0..10 {
             let rare = if i == 7 { 5.0 } else { 0.0 };
             series.push(&[f64::from(i), rare]).unwrap();
@@ -137,16 +155,27 @@ mod tests {
 
     #[test]
     fn chosen_coordinates_are_spread_out() {
-        let mut series = CoordinateSeries::new(10, 5).unwrap();
         let gradient: Vec<f32> = (0..10_u8).map(f32::from).collect();
-        series.push(&gradient).unwrap();
-        assert_eq!(series.values, [1.0, 3.0, 5.0, 7.0, 9.0]);
+        let followed = |ranges: &[Range<usize>]| {
+            let mut series = CoordinateSeries::new(10, ranges, 5).unwrap();
+            series.push(&gradient).unwrap();
+            series.values
+        };
+        assert_eq!(followed(&[0..10]), [1.0, 3.0, 5.0, 7.0, 9.0]);
+        assert_eq!(followed(&[0..1, 4..4, 6..9]), [0.0, 6.0, 7.0, 8.0]);
+        assert!(followed(&[]).is_empty());
     }
 
     #[test]
     fn bad_input() {
-        assert!(CoordinateSeries::new(0, 3).is_err() && CoordinateSeries::new(3, 0).is_err());
-        let mut series = CoordinateSeries::new(3, 2).unwrap();
+        assert!(CoordinateSeries::new(3, &[0..3], 0).is_err());
+        assert!(matches!(
+            CoordinateSeries::new(3, &[0..4], 1),
+            Err(Error::Length { found: 4, .. })
+        ));
+        let nothing = CoordinateSeries::new(3, &[], 2).unwrap();
+        assert!(nothing.finalize().values.is_empty());
+        let mut series = CoordinateSeries::new(3, &[0..3], 2).unwrap();
         assert!(matches!(series.push(&[1.0]), Err(Error::Length { .. })));
         assert!(series.finalize().values.is_empty());
     }

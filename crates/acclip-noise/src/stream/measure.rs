@@ -6,6 +6,9 @@
 //! pass 3, 4   the same about a trimmed mean, if one gradient moved the mean too far
 //! ```
 //!
+//! Layers may be marked as *tables*, with a row for each class or token (embeddings, the decoder): their rows
+//! move when their token occurs, so they are followed apart.
+//!
 //! The caller pushes the same gradients in the same order in every pass, until none is wanted.
 
 use crate::Error;
@@ -26,6 +29,8 @@ const SNAPSHOT_POINTS: usize = 2000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
     layers: Layers,
+    /// Whether each layer is a table.
+    tables: Vec<bool>,
     grad_norms: Vec<f64>,
     /// Members of the trimmed mean, in passes 3 and 4.
     members: Option<Vec<usize>>,
@@ -38,8 +43,9 @@ pub struct Measure {
 enum Stage {
     Mean(MeanGradient),
     Noise {
-        noise: Noise,
-        series: CoordinateSeries,
+        noise: Box<Noise>,
+        /// Coordinates of other layers, and of tables.
+        series: [CoordinateSeries; 2],
         /// The first gradient, for a picture across its entries.
         example: Vec<f64>,
     },
@@ -63,26 +69,45 @@ pub struct GradientNoise {
     pub recentred: bool,
     /// Noise norms, whole and by layer; noise scales; effective dimensions.
     pub noise: MeasuredNoise,
-    /// The noise of single coordinates.
+    /// The noise of single coordinates that are not in tables.
     pub coordinates: PooledCoordinates,
-    /// The first gradient across its entries; `None` for fewer than 4 gradients.
+    /// The noise of single coordinates of tables.
+    pub table_coordinates: PooledCoordinates,
+    /// The first gradient across the entries of one layer: of those that are no tables the one with the
+    /// most noise. `None` for fewer than 4 gradients.
     pub snapshot: Option<CoordinateSnapshot>,
+    /// Place of that layer.
+    pub snapshot_layer: Option<usize>,
 }
 
 impl Measure {
-    /// Nothing measured yet.
+    /// Nothing measured yet; `is_table` says by the name which layers are tables.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for layers without entries.
-    pub fn new(layers: Layers) -> Result<Self, Error> {
-        CoordinateSeries::new(layers.dimension(), FOLLOWED)?;
+    /// [`Error::Layer`] for layers without entries.
+    pub fn new(layers: Layers, is_table: impl Fn(&str) -> bool) -> Result<Self, Error> {
+        if layers.dimension() == 0 {
+            return Err(Error::Layer {
+                name: "all".into(),
+                problem: "has no entries",
+            });
+        }
         Ok(Self {
             stage: Stage::Mean(MeanGradient::new(layers.dimension())),
             grad_norms: Vec::new(),
             members: None,
             seen: 0,
+            tables: layers.iter().map(|(name, _)| is_table(name)).collect(),
             layers,
         })
+    }
+
+    /// Series over the layers that are tables, or over the others.
+    fn series(&self, tables: bool) -> Result<CoordinateSeries, Error> {
+        let layers = self.layers.iter().zip(&self.tables);
+        let chosen = layers.filter(|(_, is_table)| **is_table == tables);
+        let ranges: Vec<_> = chosen.map(|((_, range), _)| range).collect();
+        CoordinateSeries::new(self.layers.dimension(), &ranges, FOLLOWED)
     }
 
     /// Number of gradients in this pass so far.
@@ -121,7 +146,9 @@ impl Measure {
                 example,
             } => {
                 noise.push(gradient)?;
-                series.push(gradient)?;
+                for series in series {
+                    series.push(gradient)?;
+                }
                 if example.is_empty() {
                     example.extend(gradient.iter().map(|&x| -> f64 { x.into() }));
                 }
@@ -150,8 +177,8 @@ impl Measure {
                     norms: self.grad_norms.clone(),
                 };
                 Stage::Noise {
-                    noise: Noise::with_entries(self.layers.clone(), mean)?,
-                    series: CoordinateSeries::new(d, FOLLOWED)?,
+                    noise: Box::new(Noise::with_entries(self.layers.clone(), mean)?),
+                    series: [self.series(false)?, self.series(true)?],
                     example: Vec::new(),
                 }
             }
@@ -170,27 +197,31 @@ impl Measure {
                         self.members = Some(members);
                         Stage::Mean(MeanGradient::new(d))
                     }
-                    None => Stage::Done(Box::new(GradientNoise {
-                        dimension: d,
-                        layers: self
-                            .layers
-                            .iter()
-                            .map(|(name, _)| name.to_owned())
-                            .collect(),
-                        layer_sizes: self.layers.iter().map(|(_, range)| range.len()).collect(),
-                        grad_norms: self.grad_norms.clone(),
-                        mean_grad_norm: noise.mean_norm(),
-                        recentred: self.members.is_some(),
-                        noise: measured,
-                        coordinates: series.finalize(),
-                        snapshot: CoordinateSnapshot::of_member(
-                            example,
-                            noise,
-                            None,
-                            SNAPSHOT_POINTS,
-                        )
-                        .ok(),
-                    })),
+                    None => {
+                        let trace = |l: &usize| measured.layers[*l].scale.trace;
+                        let snapshot_layer = (0..self.tables.len())
+                            .filter(|&l| !self.tables[l])
+                            .max_by(|a, b| trace(a).total_cmp(&trace(b)));
+                        let snapshot = snapshot_layer.and_then(|layer| {
+                            let layer = Some(layer);
+                            CoordinateSnapshot::of_member(example, noise, layer, SNAPSHOT_POINTS)
+                                .ok()
+                        });
+                        let layers = || self.layers.iter();
+                        Stage::Done(Box::new(GradientNoise {
+                            dimension: d,
+                            layers: layers().map(|(name, _)| name.to_owned()).collect(),
+                            layer_sizes: layers().map(|(_, range)| range.len()).collect(),
+                            grad_norms: self.grad_norms.clone(),
+                            mean_grad_norm: noise.mean_norm(),
+                            recentred: self.members.is_some(),
+                            noise: measured,
+                            coordinates: series[0].finalize(),
+                            table_coordinates: series[1].finalize(),
+                            snapshot_layer: snapshot_layer.filter(|_| snapshot.is_some()),
+                            snapshot,
+                        }))
+                    }
                 }
             }
             Stage::Done(_) => return Ok(()),
@@ -215,9 +246,10 @@ impl Measure {
     /// As [`push`](Self::push) and [`end_pass`](Self::end_pass), and those of `pass`.
     pub fn run<E: From<Error>>(
         layers: Layers,
+        is_table: impl Fn(&str) -> bool,
         mut pass: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<GradientNoise, E> {
-        let mut measure = Self::new(layers)?;
+        let mut measure = Self::new(layers, is_table)?;
         while measure.wants_pass() {
             pass(&mut measure)?;
             measure.end_pass()?;
@@ -242,7 +274,12 @@ mod tests {
 
     fn measured(all: &[[f64; 3]]) -> GradientNoise {
         let layers = Layers::from_lengths([("a", 2), ("b", 1)]).unwrap();
-        Measure::run::<Error>(layers, |m| all.iter().try_for_each(|g| m.push(g))).unwrap()
+        Measure::run::<Error>(
+            layers,
+            |name| name == "b",
+            |m| all.iter().try_for_each(|g| m.push(g)),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -259,6 +296,11 @@ mod tests {
             assert_eq!((found.layers.len(), found.layer_sizes[0]), (2, 2));
             assert_eq!(found.grad_norms.len(), 40);
             assert_eq!(found.coordinates.values.len(), 40);
+            assert_eq!(
+                (found.coordinates.followed, found.table_coordinates.followed),
+                (2, 1)
+            );
+            assert_eq!(found.snapshot_layer, Some(0));
             let norm = all[0].iter().map(|x| x * x).sum::<f64>().sqrt();
             assert!((found.grad_norms[0] - norm).abs() < 1e-12);
         }
@@ -272,7 +314,7 @@ mod tests {
         assert!(expected.recentred);
         for stop in 0..48 {
             let layers = Layers::from_lengths([("a", 2), ("b", 1)]).unwrap();
-            let mut measure = Measure::new(layers).unwrap();
+            let mut measure = Measure::new(layers, |name| name == "b").unwrap();
             for step in 0..48 {
                 if step == stop {
                     let saved = serde_json::to_string(&measure).unwrap();
@@ -289,8 +331,8 @@ mod tests {
 
     #[test]
     fn bad_input() {
-        assert!(Measure::new(Layers::whole(0)).is_err());
-        let mut measure = Measure::new(Layers::whole(2)).unwrap();
+        assert!(Measure::new(Layers::whole(0), |_| false).is_err());
+        let mut measure = Measure::new(Layers::whole(2), |_| false).unwrap();
         assert!(matches!(measure.push(&[1.0]), Err(Error::Length { .. })));
         assert!(matches!(
             measure.push(&[1.0, f64::NAN]),

@@ -122,8 +122,8 @@ impl Advice {
                 _ => " A threshold of",
             };
             format!(
-                "{what} {:.4e} clips {:.1} % of gradients like these (95 % interval {:.1} to {:.1}).",
-                t.max_norm,
+                "{what} {} clips {:.1} % of gradients like these (95 % interval {:.1} to {:.1}).",
+                four_digits(t.max_norm),
                 100.0 * rate.estimate,
                 100.0 * rate.low,
                 100.0 * rate.high
@@ -135,6 +135,15 @@ impl Advice {
             threshold,
             text: format!("{words}{clause}"),
         }
+    }
+}
+
+/// Four significant digits, without an exponent where that is short.
+fn four_digits(x: f64) -> String {
+    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+    match (1e-4..1e6).contains(&rounded) || rounded == 0.0 {
+        true => rounded.to_string(),
+        false => format!("{rounded:e}"),
     }
 }
 
@@ -250,6 +259,12 @@ mod tests {
         assert!(open.text.contains("as heavy"));
         let few = Advice::new(Verdict::Undecided, false, None, &[1.0], 100);
         assert!(few.threshold.is_none() && !few.text.contains("threshold of"));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [0.0, 9.04921, 739.54, 1.23456e-7, 0.25, 123_456.0].map(four_digits);
+        assert_eq!(shown, ["0", "9.049", "739.5", "1.235e-7", "0.25", "123500"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `HeavyNoise` | the verdict on ‖g − ∇f‖, or on single coordinates | Zhang et al. (2020) |
 //! | `UnequalScales` | across the entries of one gradient the noise looks heavy, but not in units of each entry's own standard deviation | Xie et al. (2023) |
-//! | `TokenFrequency` | most classes are rare, and together they are frequent; entries that hardly ever move | Kunstner et al. (2024) |
+//! | `TokenFrequency` | most classes are rare, and together they are frequent; single coordinates are heavy in the tables of tokens but not elsewhere | Kunstner et al. (2024) |
 //! | `FullBatch` | the noise of a batch is smaller than its mean gradient | Kunstner et al. (2023) |
 //!
 //! These are not exclusive. Each finding says what was seen and whether it speaks for the cause; none
@@ -12,7 +12,7 @@
 
 use super::Verdict;
 use crate::pictures::noise_scale::NoiseScale;
-use crate::stream::{CoordinateSnapshot, PooledCoordinates};
+use crate::stream::CoordinateSnapshot;
 use crate::{Error, sample::check_norms};
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,8 @@ impl Frequencies {
             return Err(Error::Constant { what: WHAT });
         };
         let all: f64 = counts.iter().sum();
-        let rare: f64 = counts.iter().take_while(|&&c| c < RARE * all).sum();
+        let rare = counts.iter().take_while(|&&c| c < RARE * all);
+        let rare = rare.fold(0.0, |sum, c| sum + c); // an empty sum would be −0
         Ok(Self {
             classes: counts.len(),
             rare_share: rare / all,
@@ -89,21 +90,20 @@ impl Frequencies {
     }
 }
 
-/// The verdicts on the noise: of its norm, and of single coordinates if they were followed.
+/// The verdicts on the noise: of its norm, and of single coordinates outside tables if they were followed.
 pub(super) fn heavy_noise(norm: Verdict, coordinates: Option<Verdict>) -> Finding {
-    let heavy = |v: Verdict| matches!(v, Verdict::HeavyFiniteVariance | Verdict::InfiniteVariance);
     let single = coordinates.map_or(String::new(), |v| {
         format!(", that of single coordinates is {v}")
     });
     Finding {
         cause: Cause::HeavyNoise,
-        likely: heavy(norm) || coordinates.is_some_and(heavy),
+        likely: is_heavy(norm) || coordinates.is_some_and(is_heavy),
         text: format!("The noise of the whole gradient is {norm}{single}."),
     }
 }
 
 /// Noise across the entries of one gradient, raw and standardised.
-pub(super) fn unequal_scales(snapshot: &CoordinateSnapshot) -> Option<Finding> {
+pub(super) fn unequal_scales(snapshot: &CoordinateSnapshot, layer: &str) -> Option<Finding> {
     let raw = snapshot.raw.excess_kurtosis?;
     let standardised = snapshot.standardised?.excess_kurtosis?;
     let likely = raw > LOOKS_HEAVY && standardised < LOOKS_HEAVY;
@@ -116,47 +116,81 @@ pub(super) fn unequal_scales(snapshot: &CoordinateSnapshot) -> Option<Finding> {
         cause: Cause::UnequalScales,
         likely,
         text: format!(
-            "Across the entries of one gradient the excess kurtosis of the noise is {raw:.1}, and \
+            "Across the entries of one gradient ({layer}) the excess kurtosis of the noise is {raw:.1}, and \
              {standardised:.1} in units of each entry's own standard deviation: {meaning}."
         ),
     })
 }
 
-/// Token frequencies, and coordinates that hardly ever move.
+/// Whether a layer of this name is a table with a row for each class or token, by the names that Hugging Face,
+/// PyTorch, fairseq and Llama models use.
+#[must_use]
+pub fn is_table(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "word_embedding",
+        "embed_tokens",
+        "tok_embedding",
+        "token_embedding",
+        "wte",
+        "lm_head",
+        "predictions.bias",
+        "predictions.decoder",
+        "embedding.weight",
+    ];
+    NAMES.iter().any(|table| name.contains(table))
+}
+
+/// Token frequencies; single coordinates of tables beside others, and those that hardly ever move.
 pub(super) fn token_frequency(
     frequencies: Option<&Frequencies>,
-    coordinates: Option<&PooledCoordinates>,
-) -> Option<Finding> {
-    let sparse = coordinates.map(|c| (c.sparse, c.followed));
-    if frequencies.is_none() && sparse.is_none() {
-        return None;
-    }
-    let counted = frequencies.map(|f| {
-        format!(
-            "{:.0} % of all tokens belong to classes with less than {} % each, and the most frequent \
-             class is {:.0} times as frequent as the median one",
+    elsewhere: Option<Verdict>,
+    in_tables: Option<Verdict>,
+    sparse: (usize, usize),
+) -> Finding {
+    let mut seen = Vec::new();
+    if let Some(f) = frequencies {
+        seen.push(format!(
+            "{:.0} % of all tokens belong to classes with less than {} % each, and the most frequent class \
+             is {:.0} times as frequent as the median one",
             100.0 * f.rare_share,
             100.0 * RARE,
             f.imbalance
-        )
-    });
-    let moved = sparse.map(|(sparse, followed)| {
-        format!("{sparse} of {followed} coordinates are the same in half of the gradients")
-    });
-    let seen: Vec<String> = counted.into_iter().chain(moved).collect();
-    let likely = match frequencies {
-        Some(f) => f.heavy(),
-        None => sparse.is_some_and(|(sparse, followed)| 4 * sparse >= followed),
-    };
+        ));
+    }
+    if let Some(verdict) = in_tables {
+        let other = elsewhere.map_or("unknown".into(), |v| v.to_string());
+        seen.push(format!(
+            "single coordinates of token tables are {verdict}, of other layers {other}"
+        ));
+    }
+    let (still, followed) = sparse;
+    seen.push(format!(
+        "{still} of {followed} coordinates are the same in half of the gradients"
+    ));
+    let apart = in_tables.is_some_and(is_heavy) && !elsewhere.is_some_and(is_heavy);
+    let likely = frequencies.is_some_and(Frequencies::heavy) || apart || 4 * still > followed;
     let meaning = match likely {
         true => "rare classes learn slowly under SGD whatever the noise",
         false => "no sign of heavy-tailed class imbalance",
     };
-    Some(Finding {
+    Finding {
         cause: Cause::TokenFrequency,
         likely,
-        text: format!("{}: {meaning}.", seen.join("; ")),
-    })
+        text: format!("{}: {meaning}.", capitalised(&seen.join("; "))),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+fn is_heavy(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::HeavyFiniteVariance | Verdict::InfiniteVariance
+    )
 }
 
 /// Noise beside signal.
@@ -241,20 +275,37 @@ mod tests {
     }
 
     #[test]
-    fn sparse_coordinates_stand_in_for_counts() {
-        let pooled = |sparse| PooledCoordinates {
-            values: vec![],
-            followed: 64,
-            sparse,
+    fn tables_that_are_heavier_than_the_rest_point_to_tokens() {
+        use Verdict::{HeavyFiniteVariance, Light};
+        let likely = |elsewhere, tables, sparse| {
+            token_frequency(None, Some(elsewhere), tables, (sparse, 64)).likely
         };
-        assert!(token_frequency(None, Some(&pooled(16))).unwrap().likely);
-        assert!(!token_frequency(None, Some(&pooled(15))).unwrap().likely);
+        assert!(likely(Light, Some(HeavyFiniteVariance), 0));
+        assert!(!likely(HeavyFiniteVariance, Some(HeavyFiniteVariance), 0));
+        assert!(!likely(Light, Some(Light), 16) && !likely(Light, None, 0));
+        assert!(likely(Light, None, 17));
         let balanced = Frequencies::new(&[5.0; 9]).unwrap();
-        assert!(
-            !token_frequency(Some(&balanced), Some(&pooled(64)))
-                .unwrap()
-                .likely
-        );
-        assert_eq!(token_frequency(None, None), None);
+        let found = token_frequency(Some(&balanced), None, None, (0, 0));
+        assert!(!found.likely && found.text.starts_with("0 % of all tokens"));
+    }
+
+    #[test]
+    fn tables_are_known_by_their_names() {
+        for name in [
+            "bert.embeddings.word_embeddings.weight",
+            "cls.predictions.bias",
+            "model.embed_tokens.weight",
+            "transformer.wte.weight",
+            "lm_head.weight",
+        ] {
+            assert!(is_table(name), "{name}");
+        }
+        for name in [
+            "bert.embeddings.position_embeddings.weight",
+            "cls.predictions.transform.dense.weight",
+            "all",
+        ] {
+            assert!(!is_table(name), "{name}");
+        }
     }
 }

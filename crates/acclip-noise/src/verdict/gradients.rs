@@ -32,9 +32,11 @@ pub struct GradientDiagnosis {
     pub whole: Diagnosis,
     /// The verdict on each layer.
     pub layers: Vec<LayerDiagnosis>,
-    /// The verdict on single coordinates, each in its own unit; `None` if all that were
-    /// followed are sparse.
+    /// The verdict on single coordinates outside tables of tokens, each in its own unit; `None` if all
+    /// that were followed are sparse.
     pub coordinates: Option<Diagnosis>,
+    /// The same for coordinates of tables.
+    pub table_coordinates: Option<Diagnosis>,
     /// tr Σ/‖∇f‖² in batches; `None` if the noise drowns the mean.
     pub noise_scale: Option<f64>,
     /// Whether ∇f is a trimmed mean, since one gradient moved the mean too far.
@@ -70,18 +72,29 @@ pub fn diagnose_gradients(
             }
         })
         .collect();
-    let pooled = &measured.coordinates;
-    let coordinates = diagnose(&pooled.values).ok();
+    let [coordinates, table_coordinates] =
+        [&measured.coordinates, &measured.table_coordinates].map(|p| diagnose(&p.values).ok());
     let scale = &measured.noise.whole.scale;
-    let single = coordinates.as_ref().map(|d| d.verdict);
+    let [single, in_tables] =
+        [&coordinates, &table_coordinates].map(|d| d.as_ref().map(|d| d.verdict));
     let mut causes = vec![heavy_noise(whole.verdict, single)];
-    causes.extend(measured.snapshot.as_ref().and_then(unequal_scales));
-    causes.extend(token_frequency(frequencies.as_ref(), Some(pooled)));
+    if let (Some(snapshot), Some(layer)) = (&measured.snapshot, measured.snapshot_layer) {
+        causes.extend(unequal_scales(snapshot, &measured.layers[layer]));
+    }
+    let sparse = &measured.coordinates;
+    let sparse = (sparse.sparse, sparse.followed);
+    causes.push(token_frequency(
+        frequencies.as_ref(),
+        single,
+        in_tables,
+        sparse,
+    ));
     causes.push(full_batch(scale));
     Ok(GradientDiagnosis {
         whole,
         layers,
         coordinates,
+        table_coordinates,
         noise_scale: scale.batches(),
         recentred: measured.recentred,
         frequencies,
@@ -95,9 +108,9 @@ mod tests {
     use crate::Verdict;
     use crate::stable::SymmetricStable;
     use crate::stream::{Layers, Measure};
-    use crate::verdict::causes::Cause;
+    use crate::verdict::causes::{Cause, is_table};
     use rand::distr::Distribution;
-    use rand::{Rng, SeedableRng};
+    use rand::{Rng, RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use rand_distr::StandardNormal;
 
@@ -116,7 +129,10 @@ mod tests {
             })
             .collect();
         let layers = Layers::from_lengths([("a", 20), ("b", 10), ("still", 2)]).unwrap();
-        Measure::run::<Error>(layers, |m| gradients.iter().try_for_each(|g| m.push(g))).unwrap()
+        Measure::run::<Error>(layers, is_table, |m| {
+            gradients.iter().try_for_each(|g| m.push(g))
+        })
+        .unwrap()
     }
 
     fn normal(rng: &mut impl Rng) -> f64 {
@@ -164,6 +180,35 @@ mod tests {
         );
         assert_eq!(found.coordinates.as_ref().unwrap().verdict, Verdict::Light);
         assert!(!likely(&found, Cause::HeavyNoise));
+    }
+
+    /// Rows of an embedding whose token is rare: heavy by frequency, in the table alone.
+    #[test]
+    fn rare_tokens_are_told_from_heavy_noise() {
+        let rare = |rng: &mut ChaCha8Rng| {
+            let occurs = if rng.random_bool(0.03) { 12.0 } else { 1.0 };
+            0.05 * occurs * normal(rng)
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let gradients: Vec<Vec<f64>> = (0..600)
+            .map(|_| {
+                let mut g: Vec<f64> = (0..20).map(|_| normal(&mut rng)).collect();
+                g.extend((0..10).map(|_| rare(&mut rng)));
+                g
+            })
+            .collect();
+        let layers = Layers::from_lengths([("dense", 20), ("word_embeddings", 10)]).unwrap();
+        let found = Measure::run::<Error>(layers, is_table, |m| {
+            gradients.iter().try_for_each(|g| m.push(g))
+        });
+        let found = diagnose_gradients(&found.unwrap(), None, 1000).unwrap();
+        let verdict = |d: &Option<Diagnosis>| d.as_ref().unwrap().verdict;
+        assert_eq!(verdict(&found.coordinates), Verdict::Light);
+        assert_eq!(
+            verdict(&found.table_coordinates),
+            Verdict::HeavyFiniteVariance
+        );
+        assert!(likely(&found, Cause::TokenFrequency) && !likely(&found, Cause::HeavyNoise));
     }
 
     #[test]
