@@ -218,3 +218,68 @@ fn alpha(fits: &[Fit]) -> Option<Interval> {
         },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(mixing: Mixing, delta_aic: f64, alpha: Option<(f64, f64, f64)>) -> Fit {
+        Fit {
+            mixing,
+            scale: 1.0,
+            dimension: 1.0,
+            shape: 0.0,
+            second_shape: 0.0,
+            alpha: alpha.map(|(low, estimate, high)| Interval {
+                low,
+                estimate,
+                high,
+                level: LEVEL,
+            }),
+            log_likelihood: 0.0,
+            delta_aic,
+            weight: (-0.5 * delta_aic).exp(),
+            distance: 0.5,
+        }
+    }
+
+    #[test]
+    fn the_interval_is_the_union_of_what_is_plausible() {
+        let mut fits = vec![
+            fitted(Mixing::Lognormal, 6.1, None),
+            fitted(Mixing::Student, 5.9, Some((1.9, 2.2, 2.6))),
+            fitted(Mixing::Stable, 0.0, Some((1.3, 1.5, 1.7))),
+            fitted(Mixing::Pareto, 6.1, Some((1.0, 1.1, 9.0))),
+        ];
+        let union = alpha(&fits).unwrap();
+        assert_eq!((union.low, union.estimate, union.high), (1.3, 1.5, 2.6));
+        // Laws of infinite variance: by the estimate, not the interval.
+        let expected = 1.0 + (-3.05_f64).exp();
+        assert!((infinite_variance(&fits) - expected).abs() < 1e-12);
+        fits[0].delta_aic = 5.9;
+        assert_eq!(alpha(&fits).unwrap().high, f64::INFINITY);
+        fits[2].delta_aic = 1.0;
+        fits[0].delta_aic = 0.0;
+        assert_eq!(alpha(&fits), None);
+    }
+
+    /// Akaike's penalty is one nat a parameter.
+    #[test]
+    fn every_parameter_costs() {
+        let sample: Vec<f64> = (1..400)
+            .map(|i| (f64::from(i * 37 % 401) / 100.0).exp())
+            .collect();
+        let found = fit(&sample).unwrap();
+        let of = |mixing| {
+            let fit = found.of(mixing);
+            0.5 * fit.delta_aic + fit.log_likelihood
+        };
+        let (two_scales, student, stable) = (
+            of(Mixing::TwoScales),
+            of(Mixing::Student),
+            of(Mixing::Stable),
+        );
+        assert!((two_scales - student - 1.0).abs() < 1e-9);
+        assert!((stable - student).abs() < 1e-9);
+    }
+}

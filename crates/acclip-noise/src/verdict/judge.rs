@@ -14,7 +14,7 @@ const INFINITE_KURTOSIS_XI: f64 = 0.25;
 /// √n times Kolmogorov's distance at which the best law is taken not to fit (rule 4).
 const MISFIT: f64 = 1.25;
 /// Weight of laws with infinite variance from which on the variance is called infinite (rule 4).
-const INFINITE: f64 = 1.0 / 3.0;
+const INFINITE: f64 = 0.25;
 /// Weight up to which it is called finite.
 const FINITE: f64 = 0.1;
 /// Level of the test that a sample must fail in order not to pass for lognormal (rule 5).
@@ -223,7 +223,7 @@ mod tests {
         hill: (1.2, 1.9),
         kurtosis: 30.0,
         nats: 3.1,
-        infinite: 0.34,
+        infinite: 0.26,
         distance: 1.2,
         lognormal_p: 0.009,
     };
@@ -297,7 +297,7 @@ mod tests {
         let finite_tail = Seen {
             hill: (2.1, 3.0),
             xi: (0.1, 0.49),
-            infinite: 0.3,
+            infinite: 0.2,
             ..misfit
         };
         let cases = [
@@ -350,7 +350,7 @@ mod tests {
             (HEAVY, InfiniteVariance, true),
             (
                 Seen {
-                    infinite: 0.32,
+                    infinite: 0.24,
                     ..HEAVY
                 },
                 Undecided,
@@ -408,7 +408,7 @@ mod tests {
             ),
             (
                 Seen {
-                    infinite: 0.32,
+                    infinite: 0.24,
                     ..misfit
                 },
                 Undecided,
@@ -433,7 +433,7 @@ mod tests {
             ),
             (
                 Seen {
-                    infinite: 0.34,
+                    infinite: 0.26,
                     ..finite_tail
                 },
                 Undecided,
@@ -506,7 +506,7 @@ mod tests {
             found.reason
         );
         assert!(
-            found.reason.contains("34 % of the weight"),
+            found.reason.contains("26 % of the weight"),
             "{}",
             found.reason
         );

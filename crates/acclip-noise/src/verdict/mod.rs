@@ -8,10 +8,10 @@
 //!    3 nats, after Akaike's penalty (where no law fits: the excess kurtosis is above 12).
 //! 3. *Light*: not heavier, the interval of ξ lies below 1/4, and the excess kurtosis is at most 12.
 //! 4. Heavier, and the best law fits (√n times Kolmogorov's distance at most 1.25): *infinite
-//!    variance* if laws with α < 2 have at least a third of the Akaike weight and the interval of ξ reaches
+//!    variance* if laws with α < 2 have at least a quarter of the Akaike weight and the interval of ξ reaches
 //!    1/2; *heavy, finite variance* if they have at most a tenth of the weight.
 //! 5. Heavier, and no law fits: *infinite variance* if the interval of Hill's α lies below 2, ξ̂
-//!    above 1/2, a lognormal law is rejected at 1 %, and laws with α < 2 have a third of the weight;
+//!    above 1/2, a lognormal law is rejected at 1 %, and laws with α < 2 have a quarter of the weight;
 //!    *heavy, finite variance* if they have less, the interval of α lies above 2 and that of ξ
 //!    below 1/2.
 //! 6. *Undecided* otherwise.
