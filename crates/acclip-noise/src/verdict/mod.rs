@@ -29,7 +29,48 @@
 //! covariance, the second presumes a stable law, the third has no scale of its own at finite n.
 //!
 //! # How often it is right
-//! CALIBRATION
+//! Shares in %, n = 1000 / 200 gradients, 400 samples each, by `acclip noise --calibrate --samples 400 --seed 1` and the
+//! same with `--gradients 200` (standard errors: 1.1 at 5 %, 2.5 at 50 %). The weights of rule 4 were chosen on seed
+//! 0. Heavier: [`Diagnosis::heavier_than_gaussian`]. α̂ and covered: median of the estimates, and share of the intervals of α
+//! that hold the true one, where one was given.
+//!
+//! | noise | truth | light | finite | infinite | undecided | heavier | α̂ | covered |
+//! |---|---|---|---|---|---|---|---|---|
+//! | Gaussian, d = 1 | light | 97.2 / 70.0 | 0.0 / 0.0 | 0.0 / 0.0 | 2.8 / 30.0 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, d = 2 | light | 98.0 / 71.2 | 0.0 / 0.0 | 0.0 / 0.0 | 2.0 / 28.7 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, d = 100 | light | 99.5 / 82.8 | 0.0 / 0.0 | 0.0 / 0.0 | 0.5 / 17.2 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, d = 1000 (chi norms) | light | 99.2 / 86.0 | 0.0 / 0.0 | 0.0 / 0.0 | 0.8 / 14.0 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, log-normal scales, sd 1 | light | 91.5 / 61.8 | 0.0 / 0.0 | 0.0 / 0.0 | 8.5 / 38.2 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, log-normal scales, sd 2 | light | 95.5 / 62.5 | 0.0 / 0.0 | 0.0 / 0.0 | 4.5 / 37.5 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, log-normal scales, sd 3 | light | 96.8 / 66.0 | 0.0 / 0.0 | 0.0 / 0.0 | 3.2 / 34.0 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, one large coordinate | light | 79.5 / 41.5 | 0.0 / 0.0 | 0.0 / 0.0 | 20.5 / 58.5 | 0.0 / 0.0 | – / – | – / – |
+//! | sparse, 1 % active | light | 99.0 / 79.5 | 0.0 / 0.0 | 0.0 / 0.0 | 1.0 / 20.5 | 0.0 / 0.0 | – / – | – / – |
+//! | sparse, 10 % active | light | 99.0 / 86.0 | 0.0 / 0.0 | 0.0 / 0.0 | 1.0 / 14.0 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, correlated | light | 94.2 / 60.0 | 0.0 / 0.0 | 0.0 / 0.0 | 5.8 / 40.0 | 0.0 / 0.0 | – / – | – / – |
+//! | Gaussian, drifting mean | light | 99.8 / 96.2 | 0.0 / 0.0 | 0.0 / 0.0 | 0.2 / 3.8 | 0.0 / 0.0 | – / – | – / – |
+//! | contaminated Gaussian, d = 1 | heavy, all moments | 0.0 / 0.0 | 99.2 / 51.7 | 0.0 / 21.8 | 0.8 / 26.5 | 100.0 / 88.2 | – / – | – / – |
+//! | contaminated Gaussian, d = 100 | heavy, all moments | 0.0 / 0.0 | 100.0 / 100.0 | 0.0 / 0.0 | 0.0 / 0.0 | 100.0 / 100.0 | – / – | – / – |
+//! | lognormal factor, σ = 1, d = 100 | heavy, all moments | 2.0 / 6.5 | 80.2 / 6.2 | 0.5 / 23.8 | 17.2 / 63.5 | 81.8 / 36.8 | – / – | – / – |
+//! | lognormal factor, σ = 2, d = 100 | heavy, all moments | 0.0 / 0.0 | 93.5 / 0.8 | 1.5 / 94.5 | 5.0 / 4.8 | 100.0 / 96.8 | – / – | – / – |
+//! | Student t, ν = 3, d = 1 | α = 3 | 2.0 / 7.2 | 68.0 / 4.8 | 2.0 / 8.5 | 28.0 / 79.5 | 77.8 / 23.5 | 2.92 / 2.27 | 98.0 / 100.0 |
+//! | Student t, ν = 3, d = 100 | α = 3 | 0.8 / 6.2 | 82.5 / 17.8 | 0.0 / 10.8 | 16.8 / 65.2 | 82.5 / 34.8 | 3.01 / 2.89 | 97.6 / 92.1 |
+//! | t coordinates, ν = 3, d = 100 | α = 3 | 0.8 / 6.0 | 62.0 / 0.8 | 15.5 / 23.8 | 21.8 / 69.5 | 84.8 / 26.0 | 5.72 / 1.90 | 27.7 / 79.8 |
+//! | Pareto, α = 3, d = 100 | α = 3 | 0.2 / 7.0 | 85.5 / 27.5 | 0.0 / 0.8 | 14.2 / 64.8 | 86.2 / 28.5 | 3.02 / 3.00 | 95.4 / 95.6 |
+//! | α-stable 1.9, d = 1 | α = 1.9 | 8.2 / 23.0 | 4.8 / 0.0 | 37.0 / 2.8 | 50.0 / 74.2 | 61.8 / 3.5 | 1.91 / 1.81 | 99.5 / 100.0 |
+//! | α-stable 1.9, d = 100 | α = 1.9 | 0.0 / 0.2 | 0.0 / 0.0 | 97.5 / 72.2 | 2.5 / 27.5 | 100.0 / 72.2 | 1.90 / 1.90 | 95.8 / 94.8 |
+//! | α-stable 1.7, d = 1 | α = 1.7 | 0.0 / 4.0 | 8.0 / 2.8 | 78.5 / 22.8 | 13.5 / 70.5 | 99.0 / 37.5 | 1.74 / 1.76 | 96.4 / 100.0 |
+//! | α-stable 1.7, d = 100 | α = 1.7 | 0.0 / 0.5 | 0.2 / 0.0 | 99.0 / 76.8 | 0.8 / 22.8 | 100.0 / 78.2 | 1.70 / 1.70 | 94.0 / 97.8 |
+//! | α-stable 1.5, d = 1 | α = 1.5 | 0.0 / 0.2 | 1.5 / 3.8 | 95.2 / 59.2 | 3.2 / 36.8 | 100.0 / 74.2 | 1.56 / 1.55 | 98.2 / 100.0 |
+//! | α-stable 1.5, d = 100 | α = 1.5 | 0.0 / 0.0 | 0.2 / 0.0 | 98.8 / 86.8 | 1.0 / 13.2 | 99.8 / 87.5 | 1.51 / 1.53 | 95.2 / 98.3 |
+//! | α-stable 1.2, d = 1 | α = 1.2 | 0.0 / 0.0 | 0.2 / 3.0 | 99.8 / 85.5 | 0.0 / 11.5 | 100.0 / 96.2 | 1.23 / 1.20 | 97.2 / 97.8 |
+//! | α-stable 1.2, d = 100 | α = 1.2 | 0.0 / 0.0 | 0.0 / 0.0 | 100.0 / 96.5 | 0.0 / 3.5 | 100.0 / 96.5 | 1.20 / 1.21 | 94.0 / 98.7 |
+//! | Pareto, α = 1.5, d = 100 | α = 1.5 | 0.0 / 1.2 | 0.0 / 0.0 | 99.5 / 87.8 | 0.5 / 11.0 | 100.0 / 87.8 | 1.52 / 1.54 | 93.0 / 93.2 |
+//!
+//! Known weaknesses. Independent t coordinates (the third of the power laws with α = 3): their sum of squares looks like
+//! a lighter law until far out, so the interval of α misses 3, and one sample in six is called infinite. |Stable| with
+//! α = 1.7 or 1.9 in one dimension: often undecided, at times finite. One large coordinate above many small ones: a quarter undecided. A power
+//! law on top of a large constant fits no law and stays undecided. 200 gradients seldom suffice for the variance.
+//! And the gradients must be independent and identically distributed: one frozen model, whole batches.
 //!
 //! [`default_k`]: crate::tail::hill::default_k
 
