@@ -223,6 +223,7 @@ pub(super) fn full_batch(scale: &NoiseScale) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pictures::moments::Summary;
 
     #[test]
     fn zipf_is_heavy_and_balance_is_not() {
@@ -252,6 +253,35 @@ mod tests {
         ));
         assert!(Frequencies::new(&[f64::NAN]).is_err());
         assert_eq!(Frequencies::new(&[0.0, 4.0]).unwrap().classes, 1);
+    }
+
+    #[test]
+    fn scales_are_the_cause_only_if_standardising_helps() {
+        let summary = |kurtosis: f64| Summary {
+            n: 100,
+            mean: 0.0,
+            variance: Some(1.0),
+            skewness: Some(0.0),
+            excess_kurtosis: Some(kurtosis),
+            min: -1.0,
+            max: 1.0,
+        };
+        let found = |raw: f64, standardised: f64| {
+            let snapshot = CoordinateSnapshot {
+                others: 99,
+                raw: summary(raw),
+                standardised: Some(summary(standardised)),
+                gaussian_excess_kurtosis: None,
+                still: 0,
+                alone: 0,
+                raw_sample: vec![],
+                standardised_sample: vec![],
+            };
+            unequal_scales(&snapshot, "dense").unwrap()
+        };
+        assert!(found(500.0, 0.3).likely);
+        assert!(!found(500.0, 400.0).likely && !found(3.0, 0.3).likely);
+        assert!(found(500.0, 0.3).text.contains("dense"));
     }
 
     #[test]

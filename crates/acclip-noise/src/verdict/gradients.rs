@@ -157,6 +157,8 @@ mod tests {
             (found.layers[2].noise_share, found.layers[1].size),
             (0.0, 10)
         );
+        let share: f64 = found.layers.iter().map(|l| l.noise_share).sum();
+        assert!((share - 1.0).abs() < 1e-12 && found.layers[0].noise_share > 0.01);
         assert!(likely(&found, Cause::HeavyNoise));
         let json = serde_json::to_string(&found).unwrap();
         let back: GradientDiagnosis = serde_json::from_str(&json).unwrap();
