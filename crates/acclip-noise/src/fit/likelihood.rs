@@ -5,7 +5,7 @@
 //! ```
 //!
 //! is climbed by Newton's method with Levenberg–Marquardt damping from [`mcculloch`]'s fit, inside
-//! [`SMALLEST_ALPHA`] ≤ α ≤ 2 and |β| ≤ 1. Derivatives are central differences of ℓ. For each (α, β) a table of ln f is
+//! [`SMALLEST_ALPHA`](mcculloch::SMALLEST_ALPHA) ≤ α ≤ 2 and |β| ≤ 1. Derivatives are central differences of ℓ. For each (α, β) a table of ln f is
 //! built (see [`crate::stable::LogDensity`]), which all values of γ and δ share.
 //!
 //! *Many values.* Above [`BINNED_FROM`] values, those in one cell of asinh((x − δ₀)/γ₀) of width

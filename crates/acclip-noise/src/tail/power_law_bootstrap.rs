@@ -14,8 +14,8 @@
 //!   ¼ε⁻² to ε.
 //!
 //! Both are generic over [`Values`]: `&[f64]` are fitted by
-//! [`fit_continuous`](crate::tail::power_law::fit_continuous), `&[u64]` by
-//! [`fit_discrete`](crate::tail::discrete_power_law::fit_discrete). Samples are drawn one after
+//! [`fit_continuous`], `&[u64]` by
+//! [`fit_discrete`]. Samples are drawn one after
 //! the other from the generator and fitted in parallel: the result does not depend on the number
 //! of threads.
 //!
