@@ -33,6 +33,9 @@ pub fn run(args: &Noise, control: Control) -> Result<(), Error> {
     let mut task = control.progress.begin("calibration", BATTERY.len() as u64);
     let scores = calibrate(&BATTERY, gradients, samples, seed, |done| {
         task.update(done as u64, BATTERY[done - 1].name);
+        if control.stopped() {
+            std::process::exit(i32::from(crate::INTERRUPTED)); // there is nothing to keep
+        }
     })?;
     let found = Calibration {
         seed,
