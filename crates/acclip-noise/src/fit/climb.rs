@@ -285,20 +285,21 @@ pub(super) fn negative(matrix: &Square) -> Square {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::fit::{Symmetry, mcculloch};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    const LAW: S0 = S0 {
+    /// A skewed law, neither standard nor centred, from which the tests of fits draw.
+    pub const LAW: S0 = S0 {
         alpha: 1.6,
         beta: 0.4,
         scale: 2.0,
         location: -1.0,
     };
 
-    fn draws(n: usize) -> Vec<f64> {
+    pub fn draws(n: usize) -> Vec<f64> {
         let mut out = vec![0.0; n];
         let law = Stable::try_from(LAW).unwrap();
         law.fill(&mut out, &mut ChaCha8Rng::seed_from_u64(11));

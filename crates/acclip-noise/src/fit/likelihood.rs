@@ -168,23 +168,10 @@ fn fit(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fit::climb::tests::{LAW, draws};
     use crate::stable::{LogDensity, Stable};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
-
-    const LAW: S0 = S0 {
-        alpha: 1.6,
-        beta: 0.4,
-        scale: 2.0,
-        location: -1.0,
-    };
-
-    fn draws(n: usize) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        let law = Stable::try_from(LAW).unwrap();
-        law.fill(&mut out, &mut ChaCha8Rng::seed_from_u64(11));
-        out
-    }
 
     fn log_likelihood(values: &[f64], law: S0) -> f64 {
         let law = Stable::try_from(law).unwrap();

@@ -116,12 +116,6 @@ impl Measure {
         self.seen
     }
 
-    /// Number of gradients in a pass, known after the first.
-    #[must_use]
-    pub fn gradients(&self) -> usize {
-        self.grad_norms.len()
-    }
-
     /// Whether another pass is wanted.
     #[must_use]
     pub fn wants_pass(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::mixture::Mixtures;
 use crate::pictures::growth;
 use crate::pictures::moments::Moments;
 use crate::pictures::outliers::{Outliers, outliers};
-use crate::sample::check_norms;
+use crate::sample::{check_norms, sorted};
 use crate::tail::hill::{HillEstimate, default_k, hill};
 use crate::tail::mohammadi::{Centring, mohammadi};
 use crate::tail::moment_estimator::{MomentEstimate, moment_estimator};
@@ -57,6 +57,8 @@ impl Evidence {
         }
         // In units of the largest norm, squares neither overflow nor vanish.
         let x: Vec<f64> = norms.iter().map(|x| x / unit).collect();
+        // Those that look at order statistics sort; what is sorted already takes them one pass.
+        let ascending = sorted(&x);
         let n = x.len();
         let summary = Moments::of(&x).finalize()?;
         let k = default_k(n);
@@ -66,10 +68,10 @@ impl Evidence {
             mean: summary.mean * unit,
             cv: summary.variance.unwrap_or(0.0).sqrt() / summary.mean,
             excess_kurtosis: summary.excess_kurtosis,
-            hill: hill(&x, k).ok(),
-            moment: moment_estimator(&x, k).ok(),
+            hill: hill(&ascending, k).ok(),
+            moment: moment_estimator(&ascending, k).ok(),
             mohammadi: mohammadi(&x, Centring::Mean).ok(),
-            outliers: outliers(&x).ok(),
+            outliers: outliers(&ascending).ok(),
             max_to_sum: growth::variance_growth(&x, 1)?[0].max_to_sum,
             lognormal_p: lognormal_p(&x),
             mixtures: Mixtures::fit(norms).ok(),
