@@ -1,0 +1,192 @@
+//! Matrix products, by the crate [`gemm`].
+//!
+//! `gemm` cuts the rows and columns of a product among threads, and sums over the inner dimension in blocks
+//! whose size depends on the shapes alone: the bits do not depend on the number of threads (tested below).
+
+use crate::Real;
+use gemm::Parallelism;
+
+/// A matrix in a slice: entry (i, j) stands at `i * row_stride + j * column_stride`.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a, F> {
+    data: &'a [F],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+/// A matrix to write to, row-major, with rows `stride` entries apart.
+#[derive(Debug)]
+pub struct MatrixMut<'a, F> {
+    data: &'a mut [F],
+    rows: usize,
+    columns: usize,
+    stride: usize,
+}
+
+/// How many threads a product may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The calling thread: inside a task that is one of many.
+    One,
+    /// All of the pool.
+    All,
+}
+
+/// Whether the last entry of a matrix lies in its slice.
+fn fits(len: usize, rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> bool {
+    rows == 0 || columns == 0 || (rows - 1) * row_stride + (columns - 1) * column_stride < len
+}
+
+impl<'a, F: Real> Matrix<'a, F> {
+    /// Row-major and dense: `data` is (rows, columns).
+    ///
+    /// # Panics
+    /// If `data` has another length.
+    #[must_use]
+    pub fn new(data: &'a [F], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "{rows} × {columns}");
+        Self::strided(data, rows, columns, columns)
+    }
+
+    /// Row-major, with rows `stride` entries apart.
+    ///
+    /// # Panics
+    /// If the last entry lies outside `data`.
+    #[must_use]
+    pub fn strided(data: &'a [F], rows: usize, columns: usize, stride: usize) -> Self {
+        assert!(fits(data.len(), rows, columns, stride, 1));
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride: stride,
+            column_stride: 1,
+        }
+    }
+
+    /// The transpose, without a copy.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+impl<'a, F: Real> MatrixMut<'a, F> {
+    /// Row-major and dense: `data` is (rows, columns).
+    ///
+    /// # Panics
+    /// If `data` has another length.
+    #[must_use]
+    pub fn new(data: &'a mut [F], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "{rows} × {columns}");
+        Self::strided(data, rows, columns, columns)
+    }
+
+    /// Row-major, with rows `stride` entries apart.
+    ///
+    /// # Panics
+    /// If the last entry lies outside `data`, or rows overlap.
+    #[must_use]
+    pub fn strided(data: &'a mut [F], rows: usize, columns: usize, stride: usize) -> Self {
+        assert!(columns <= stride && fits(data.len(), rows, columns, stride, 1));
+        Self {
+            data,
+            rows,
+            columns,
+            stride,
+        }
+    }
+}
+
+/// `dst ← scale · a b`, or `dst ← dst + scale · a b` where `add`.
+///
+/// # Panics
+/// If the shapes do not fit each other.
+pub fn matmul_into<F: Real>(
+    dst: MatrixMut<F>,
+    add: bool,
+    scale: F,
+    a: Matrix<F>,
+    b: Matrix<F>,
+    threads: Threads,
+) {
+    assert_eq!((dst.rows, dst.columns), (a.rows, b.columns));
+    // SAFETY: `dst` is an exclusive slice that holds its last entry.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(dst.data.as_mut_ptr(), dst.stride, add, scale, a, b, threads)
+    }
+}
+
+/// `a b`, row-major.
+///
+/// # Panics
+/// If the shapes do not fit each other.
+#[must_use]
+pub fn matmul<F: Real>(a: Matrix<F>, b: Matrix<F>, threads: Threads) -> Vec<F> {
+    let len = a.rows * b.columns;
+    if a.columns == 0 {
+        return vec![F::ZERO; len];
+    }
+    let mut out = Vec::with_capacity(len);
+    // SAFETY: there is room for `len` entries, and with an inner dimension above 0 every one is written and
+    // none is read.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(out.as_mut_ptr(), b.columns, false, F::ONE, a, b, threads);
+        out.set_len(len);
+    }
+    out
+}
+
+/// # Safety
+/// The (a.rows, b.columns) entries at `dst`, rows `stride` apart, can be written, and read where `add`.
+#[allow(unsafe_code)]
+unsafe fn product<F: Real>(
+    dst: *mut F,
+    stride: usize,
+    add: bool,
+    scale: F,
+    a: Matrix<F>,
+    b: Matrix<F>,
+    threads: Threads,
+) {
+    assert_eq!(a.columns, b.rows, "inner dimensions");
+    let parallelism = match threads {
+        Threads::One => Parallelism::None,
+        Threads::All => Parallelism::Rayon(0),
+    };
+    // SAFETY: `Matrix` and the caller promise that every entry lies in its slice; F is f32 or f64, which
+    // `gemm` takes.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            dst,
+            1,
+            stride as isize,
+            add,
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            F::ONE,
+            scale,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
