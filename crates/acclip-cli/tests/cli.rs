@@ -484,7 +484,7 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     let ours = place.read("run/run.json");
     edit(
         "run/run.json",
-        &ours.replace("\"format\": 3", "\"format\": 99"),
+        &ours.replace("\"format\": 4", "\"format\": 99"),
     );
     refused("train --resume run", "format 99");
     edit("run/run.json", &ours);

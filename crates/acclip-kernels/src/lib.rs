@@ -12,10 +12,24 @@
 //!
 //! This crate knows no tensor, no parameter and no model.
 
+pub mod attention;
 pub mod chunks;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod embedding;
+pub mod gelu;
+mod lanes;
+pub mod layer_norm;
+pub mod linear;
 pub mod matmul;
+mod philox;
 mod real;
+#[cfg(test)]
+mod testing;
+pub mod transpose;
 
+pub use dropout::Dropout;
+pub use layer_norm::LayerNorm;
 pub use matmul::{Matrix, MatrixMut, matmul, matmul_into};
 pub use real::Real;
 

@@ -56,7 +56,10 @@ impl<'a, F: Real> Matrix<'a, F> {
     /// If the last entry lies outside `data`.
     #[must_use]
     pub fn strided(data: &'a [F], rows: usize, columns: usize, stride: usize) -> Self {
-        assert!(fits(data.len(), rows, columns, stride, 1));
+        assert!(
+            fits(data.len(), rows, columns, stride, 1),
+            "a matrix that fits its slice"
+        );
         Self {
             data,
             rows,
@@ -188,5 +191,101 @@ unsafe fn product<F: Real>(
             false,
             parallelism,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, seed: usize) -> Vec<f32> {
+        let hash = |i: usize| (i + seed).wrapping_mul(2_654_435_761) % 10_007;
+        (0..n).map(|i| hash(i) as f32 / 5003.5 - 1.0).collect()
+    }
+
+    /// Entry (i, j) of a b.
+    fn entry<F: Real>(a: Matrix<F>, b: Matrix<F>, i: usize, j: usize) -> f64 {
+        let at =
+            |m: Matrix<F>, i: usize, j: usize| m.data[i * m.row_stride + j * m.column_stride].f64();
+        (0..a.columns).map(|k| at(a, i, k) * at(b, k, j)).sum()
+    }
+
+    #[test]
+    fn products_of_any_shape_and_stride() {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (3, 5, 7),
+            (17, 33, 65),
+            (2, 1, 300),
+            (64, 16, 128),
+            (4, 4, 0),
+        ] {
+            let (x, y) = (numbers(m * (k + 3), 1), numbers(k * (n + 2), 2));
+            let (xt, yt) = (numbers(k * m, 3), numbers(n * k, 4));
+            let a = [Matrix::strided(&x, m, k, k + 3), Matrix::new(&xt, k, m).t()];
+            let b = [Matrix::strided(&y, k, n, n + 2), Matrix::new(&yt, n, k).t()];
+            for (a, b) in a.into_iter().flat_map(|a| b.map(|b| (a, b))) {
+                let tolerance = 1e-6 + 2e-7 * k as f64; // of entries up to 1
+                let new = matmul(a, b, Threads::One);
+                let mut into = vec![7.0; m * (n + 1)];
+                let dst = MatrixMut::strided(&mut into, m, n, n + 1);
+                matmul_into(dst, true, 0.5, a, b, Threads::All);
+                for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    let expected = entry(a, b, i, j);
+                    assert!(
+                        (f64::from(new[i * n + j]) - expected).abs() < tolerance,
+                        "{m} {n} {k}"
+                    );
+                    let added = f64::from(into[i * (n + 1) + j]);
+                    assert!(
+                        (added - (7.0 + 0.5 * expected)).abs() < tolerance,
+                        "{m} {n} {k}"
+                    );
+                }
+                assert!(
+                    (0..m).all(|i| into[i * (n + 1) + n] == 7.0),
+                    "written beyond a row"
+                );
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "fits")]
+    fn a_matrix_beyond_its_slice_is_refused() {
+        let _ = Matrix::strided(&[0.0_f32; 10], 3, 4, 4);
+    }
+
+    /// Of each shape that cuts rows, columns and the inner dimension.
+    #[test]
+    fn the_same_bits_on_any_number_of_threads() {
+        for (m, n, k) in [
+            (300, 700, 3000),
+            (2000, 65, 129),
+            (65, 2000, 129),
+            (7, 9, 20_000),
+        ] {
+            let (x, y, z) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n * k, 3));
+            let products = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                pool.build().unwrap().install(|| {
+                    let a = Matrix::new(&x, m, k);
+                    let plain = matmul(a, Matrix::new(&y, k, n), Threads::All);
+                    let mut both = plain.clone();
+                    let dst = MatrixMut::new(&mut both, m, n);
+                    matmul_into(dst, true, 1.0, a, Matrix::new(&z, n, k).t(), Threads::All);
+                    let one = matmul(a, Matrix::new(&y, k, n), Threads::One);
+                    (plain, both, one)
+                })
+            };
+            let expected = products(1);
+            assert_eq!(expected.0, expected.2, "{m} {n} {k}: Threads::One");
+            for threads in [2, 3, 4, 7] {
+                assert!(
+                    products(threads) == expected,
+                    "{m} {n} {k}: {threads} threads"
+                );
+            }
+        }
     }
 }

@@ -16,55 +16,18 @@
 //! embeddings (its "Gaussian" data). The paper does not say how its Gaussian vectors are normalised
 //! nor whether positions stay; here every vector has unit root mean square, and they stay.
 
-use crate::layers::{Dropout, cross_entropy, layer_norm, linear};
-use crate::parameters::{Leaves, Real, tensor, values};
-use crate::{BertConfig, Device, Error, Parameter};
-use burn::tensor::{Bool, Int, Tensor, TensorData, activation};
+use crate::ops::{self, Heads, Table};
+use crate::weights::{self, Weights};
+use crate::{BertConfig, Device, Error, Input, MaskedBatch, Parameter, Real};
+use acclip_kernels::Dropout;
+use acclip_kernels::attention::Shape;
+use burn::tensor::Tensor;
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use std::sync::Arc;
 
-/// Added to the variance in every LayerNorm (Devlin et al.'s code).
-const LAYER_NORM_EPS: f64 = 1e-12;
-/// What stands at the model's input.
-#[derive(Debug, Clone, Copy)]
-pub enum Input<'a, F> {
-    /// Token ids, (B, T) row-major: the word embeddings are looked up.
-    Tokens(&'a [u32]),
-    /// Vectors in place of the word embeddings, (B, T, H) row-major.
-    Vectors(&'a [F]),
-}
-
-/// `n` Gaussian vectors of `width` entries, each scaled to unit root mean square, row-major: what
-/// stands in place of word embeddings in the paper's "Gaussian" data.
-pub fn gaussian_vectors(n: usize, width: usize, generator: &mut dyn Rng) -> Vec<f32> {
-    let mut vectors = Vec::with_capacity(n * width);
-    let mut vector = vec![0.0_f64; width];
-    for _ in 0..n {
-        vector.fill_with(|| StandardNormal.sample(generator));
-        let mean_square = vector.iter().map(|x| x * x).sum::<f64>() / width as f64;
-        vectors.extend(vector.iter().map(|x| (x / mean_square.sqrt()) as f32));
-    }
-    vectors
-}
-
-/// A batch for masked-token prediction: B sequences of T positions, row-major.
-#[derive(Debug, Clone, Copy)]
-pub struct MaskedBatch<'a, F> {
-    /// Number of sequences, B.
-    pub batch: usize,
-    /// Positions in each, T.
-    pub length: usize,
-    /// The input, with its tokens already masked.
-    pub input: Input<'a, F>,
-    /// Segment ids, (B, T); `None` is segment 0 everywhere.
-    pub segments: Option<&'a [u32]>,
-    /// `true` where a token is, `false` on padding, (B, T).
-    pub real: &'a [bool],
-    /// Flat indices b·T + t of the masked positions, (M).
-    pub positions: &'a [u32],
-    /// The true tokens there, (M).
-    pub labels: &'a [u32],
-}
+const WORDS: &str = "bert.embeddings.word_embeddings.weight";
+const POSITIONS: &str = "bert.embeddings.position_embeddings.weight";
+const SEGMENTS: &str = "bert.embeddings.token_type_embeddings.weight";
 
 /// Loss and hits of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,8 +45,7 @@ pub struct Forward<F> {
     /// Mean cross-entropy over the masked positions, in nats.
     pub loss: f64,
     output: Tensor<1>,
-    leaves: Leaves,
-    real: std::marker::PhantomData<F>,
+    weights: Weights<F>,
 }
 
 impl<F: Real> Forward<F> {
@@ -91,8 +53,14 @@ impl<F: Real> Forward<F> {
     ///
     /// # Errors
     /// [`Error::Shape`] if `grad` has another length than the parameters.
-    pub fn backward(self, grad: &mut [F]) -> Result<(), Error> {
-        self.leaves.gather(self.output.backward(), grad)
+    pub fn backward(self, grad: &mut Vec<F>) -> Result<(), Error> {
+        self.weights.backward(self.output, grad)
+    }
+
+    /// How many bytes this pass, forward and backward, copies between the flat buffers of parameters and gradient
+    /// and the tensors it computes with: 0 on `flex`.
+    pub fn copied(&self) -> u64 {
+        self.weights.copied()
     }
 }
 
@@ -100,8 +68,10 @@ impl<F: Real> Forward<F> {
 #[derive(Debug, Clone)]
 pub struct Bert {
     config: BertConfig,
-    parameters: Vec<Parameter>,
+    table: Arc<weights::Table>,
     device: Device,
+    stock: bool,
+    recompute: bool,
 }
 
 impl Bert {
@@ -112,10 +82,25 @@ impl Bert {
     pub fn new(config: BertConfig, device: &Device) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self {
-            parameters: config.parameters(),
+            table: Arc::new(weights::Table::new(config.parameters())),
             config,
             device: device.clone(),
+            stock: false,
+            recompute: false,
         })
+    }
+
+    /// With `true`, blocks keep their input alone and run again in the backward pass: less memory, a third more
+    /// time, the same numbers.
+    #[must_use]
+    pub fn with_recomputation(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
+    }
+
+    /// With `true`, computes with Burn's own operations where there are fused ones: the slow twin, for comparisons.
+    #[must_use]
+    pub fn with_stock_operations(self, stock: bool) -> Self {
+        Self { stock, ..self }
     }
 
     /// The sizes.
@@ -125,30 +110,31 @@ impl Bert {
 
     /// Every parameter, in the order of the flat buffer.
     pub fn parameters(&self) -> &[Parameter] {
-        &self.parameters
+        self.table.parameters()
     }
 
-    /// The loss of a batch, ready for [`Forward::backward`]. `dropout` is the generator of the
-    /// dropout masks; without one, nothing is dropped.
+    /// The loss of a batch, ready for [`Forward::backward`]. The dropout masks are functions of one number that is
+    /// drawn from `dropout`; without a generator, nothing is dropped.
     ///
     /// # Errors
     /// [`Error::Shape`] if the parameters or the batch do not fit the model.
     pub fn forward<F: Real>(
         &self,
-        params: &[F],
+        params: &Arc<Vec<F>>,
         batch: &MaskedBatch<F>,
         dropout: Option<&mut dyn Rng>,
     ) -> Result<Forward<F>, Error> {
-        self.check(batch)?;
-        let device = self.device.clone().autodiff();
-        let leaves = Leaves::upload(&self.parameters, params, &device)?;
-        let logits = self.logits(&leaves, batch, dropout, &device);
-        let output = cross_entropy(logits, indices(batch.labels, &device));
+        batch.check(&self.config)?;
+        let mut device = self.device.clone().autodiff();
+        if self.recompute && !ops::is_fused(&device) {
+            device = device.gradient_checkpointing();
+        }
+        let pass = self.pass(params, batch, dropout.map(|g| g.next_u64()), &device)?;
+        let (loss, output) = ops::cross_entropy(&pass.weights, pass.logits(batch), batch.labels);
         Ok(Forward {
-            loss: scalar::<F>(output.clone()),
+            loss,
             output,
-            leaves,
-            real: std::marker::PhantomData,
+            weights: pass.weights,
         })
     }
 
@@ -158,189 +144,144 @@ impl Bert {
     /// As [`Bert::forward`].
     pub fn evaluate<F: Real>(
         &self,
-        params: &[F],
+        params: &Arc<Vec<F>>,
         batch: &MaskedBatch<F>,
     ) -> Result<Evaluation, Error> {
-        self.check(batch)?;
-        let leaves = Leaves::upload(&self.parameters, params, &self.device)?;
-        let logits = self.logits(&leaves, batch, None, &self.device);
-        let best: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
-        let found = best.iter().zip(batch.labels);
+        batch.check(&self.config)?;
+        let pass = self.pass(params, batch, None, &self.device)?;
+        let (loss, correct) = ops::score::<F>(&pass.weights, pass.logits(batch), batch.labels);
         Ok(Evaluation {
-            loss: scalar::<F>(cross_entropy(logits, indices(batch.labels, &self.device))),
-            correct: found.filter(|(b, l)| **b == i64::from(**l)).count(),
+            loss,
+            correct,
             masked: batch.labels.len(),
         })
     }
 
-    /// (M, V): a score for every token at every masked position.
-    fn logits<F: Real>(
+    fn pass<F: Real>(
         &self,
-        p: &Leaves,
+        params: &Arc<Vec<F>>,
         batch: &MaskedBatch<F>,
-        dropout: Option<&mut dyn Rng>,
+        key: Option<u64>,
         device: &Device,
-    ) -> Tensor<2> {
-        let mut dropout = Dropout {
-            probability: self.config.dropout,
-            generator: dropout,
-        };
-        let mut h = self.embed(p, batch, device); // (B·T, H)
-        h = dropout.apply::<F, 2>(h);
-        let padding = self.padding(batch, device);
-        for i in 0..self.config.layers {
-            let layer = format!("bert.encoder.layer.{i}");
-            if self.config.attention {
-                let a = self.attend(p, &layer, h.clone(), &padding, &mut dropout, batch);
-                let a = dropout.apply::<F, 2>(a);
-                let norm = format!("{layer}.attention.output.LayerNorm");
-                h = layer_norm(p, &norm, h + a, LAYER_NORM_EPS);
+    ) -> Result<Pass<F>, Error> {
+        let c = &self.config;
+        Ok(Pass {
+            weights: Weights::new(&self.table, params, device, self.stock)?,
+            heads: Heads {
+                shape: Shape {
+                    batch: batch.batch,
+                    length: batch.length,
+                    heads: c.heads,
+                    width: c.hidden / c.heads,
+                },
+                real: batch.real.into(),
+            },
+            key: key.filter(|_| c.dropout > 0.0),
+            probability: c.dropout,
+            attention: c.attention,
+            layers: c.layers,
+            recompute: self.recompute,
+        })
+    }
+}
+
+/// One pass over the model.
+#[derive(Clone)]
+struct Pass<F> {
+    weights: Weights<F>,
+    heads: Heads,
+    key: Option<u64>,
+    probability: f64,
+    attention: bool,
+    layers: usize,
+    recompute: bool,
+}
+
+impl<F: Real> Pass<F> {
+    /// (M, V): a score for every token at every masked position.
+    fn logits(&self, batch: &MaskedBatch<F>) -> Tensor<2> {
+        let w = &self.weights;
+        let mut h = self.embed(batch);
+        for i in 0..self.layers {
+            h = match self.recompute {
+                false => self.block(i, h),
+                true => {
+                    let pass = self.clone();
+                    ops::recompute(w, h, move |h| pass.block(i, h))
+                }
+            };
+        }
+        let h = ops::select_rows(w, h, batch.positions); // (M, H)
+        let h = ops::linear_gelu(w, "cls.predictions.transform.dense", h);
+        let h = ops::layer_norm(w, "cls.predictions.transform.LayerNorm", h);
+        ops::linear(w, WORDS, "cls.predictions.bias", h)
+    }
+
+    /// (B·T, H): Dropout(LN(word + position + segment)).
+    fn embed(&self, batch: &MaskedBatch<F>) -> Tensor<2> {
+        let Shape {
+            batch: b,
+            length: t,
+            ..
+        } = self.heads.shape;
+        let positions = (0..b).flat_map(|_| 0..t as u32).collect();
+        let segments = batch
+            .segments
+            .map_or_else(|| vec![0; b * t].into(), Arc::from);
+        let mut tables = vec![
+            Table {
+                name: POSITIONS,
+                ids: positions,
+            },
+            Table {
+                name: SEGMENTS,
+                ids: segments,
+            },
+        ];
+        let vectors = match batch.input {
+            Input::Vectors(x) => Some(x),
+            Input::Tokens(ids) => {
+                tables.insert(
+                    0,
+                    Table {
+                        name: WORDS,
+                        ids: ids.into(),
+                    },
+                );
+                None
             }
-            let f = activation::gelu(linear(p, &format!("{layer}.intermediate.dense"), h.clone()));
-            let f = dropout.apply::<F, 2>(linear(p, &format!("{layer}.output.dense"), f));
-            h = layer_norm(
-                p,
-                &format!("{layer}.output.LayerNorm"),
-                h + f,
-                LAYER_NORM_EPS,
-            );
+        };
+        let sum = ops::embed(
+            &self.weights,
+            tables,
+            vectors,
+            [b * t, self.heads.shape.hidden()],
+        );
+        let h = ops::layer_norm(&self.weights, "bert.embeddings.LayerNorm", sum);
+        ops::dropout(&self.weights, h, self.dropout(0))
+    }
+
+    /// A block: (B·T, H) → (B·T, H).
+    fn block(&self, i: usize, mut h: Tensor<2>) -> Tensor<2> {
+        let w = &self.weights;
+        let layer = format!("bert.encoder.layer.{i}");
+        let name = |part: &str| format!("{layer}.{part}");
+        let dropout = |j| self.dropout(3 * i + j);
+        if self.attention {
+            let names = ["query", "key", "value"].map(|q| name(&format!("attention.self.{q}")));
+            let qkv = ops::packed_linear(w, &names, h.clone());
+            let a = ops::attention(w, &self.heads, qkv, dropout(1));
+            let a = ops::linear_named(w, &name("attention.output.dense"), a);
+            h = ops::residual_norm(w, &name("attention.output.LayerNorm"), h, a, dropout(2));
         }
-        let h = h.select(0, indices(batch.positions, device)); // (M, H)
-        let h = activation::gelu(linear(p, "cls.predictions.transform.dense", h));
-        let h = layer_norm(p, "cls.predictions.transform.LayerNorm", h, LAYER_NORM_EPS);
-        let words = p.matrix("bert.embeddings.word_embeddings.weight");
-        h.matmul(words.transpose()) + p.vector("cls.predictions.bias").unsqueeze()
+        let f = ops::linear_gelu(w, &name("intermediate.dense"), h.clone());
+        let f = ops::linear_named(w, &name("output.dense"), f);
+        ops::residual_norm(w, &name("output.LayerNorm"), h, f, dropout(3))
     }
 
-    /// (B·T, H): LN(word + position + segment).
-    fn embed<F: Real>(&self, p: &Leaves, batch: &MaskedBatch<F>, device: &Device) -> Tensor<2> {
-        let (b, t) = (batch.batch, batch.length);
-        let rows = |name: &str, ids: &[u32]| {
-            p.matrix(&format!("bert.embeddings.{name}_embeddings.weight"))
-                .select(0, indices(ids, device))
-        };
-        let words = match batch.input {
-            Input::Tokens(ids) => rows("word", ids),
-            Input::Vectors(x) => tensor(x.to_vec(), [b * t, self.config.hidden], device),
-        };
-        let places: Vec<u32> = (0..b).flat_map(|_| 0..t as u32).collect();
-        let segments = match batch.segments {
-            Some(ids) => rows("token_type", ids),
-            None => rows("token_type", &vec![0; b * t]),
-        };
-        let sum = words + rows("position", &places) + segments;
-        layer_norm(p, "bert.embeddings.LayerNorm", sum, LAYER_NORM_EPS)
+    /// The dropout at place `op` of the pass.
+    fn dropout(&self, op: usize) -> Option<Dropout> {
+        self.key
+            .map(|key| Dropout::new(self.probability, key, op as u64))
     }
-
-    /// (B, heads, T, T): true where a key is padding, which no query may attend to.
-    fn padding<F>(&self, batch: &MaskedBatch<F>, device: &Device) -> Tensor<4, Bool> {
-        let (b, t) = (batch.batch, batch.length);
-        let padding: Vec<bool> = batch.real.iter().map(|real| !real).collect();
-        Tensor::<4, Bool>::from_data(TensorData::new(padding, [b, 1, 1, t]), device).expand([
-            b,
-            self.config.heads,
-            t,
-            t,
-        ])
-    }
-
-    /// Multi-head self-attention with its output projection: (B·T, H) → (B·T, H).
-    fn attend<F: Real>(
-        &self,
-        p: &Leaves,
-        layer: &str,
-        h: Tensor<2>,
-        padding: &Tensor<4, Bool>,
-        dropout: &mut Dropout,
-        batch: &MaskedBatch<F>,
-    ) -> Tensor<2> {
-        let (b, t) = (batch.batch, batch.length);
-        let (heads, width) = (self.config.heads, self.config.hidden / self.config.heads);
-        let split = |name: &str| {
-            linear(p, &format!("{layer}.attention.self.{name}"), h.clone())
-                .reshape([b, t, heads, width])
-                .swap_dims(1, 2) // (B, heads, T, width)
-        };
-        let (q, k, v) = (split("query"), split("key"), split("value"));
-        let scores = q.matmul(k.transpose()) / (width as f64).sqrt();
-        let weights = activation::softmax(scores.mask_fill(padding.clone(), -1e30), 3);
-        let mixed = dropout.apply::<F, 4>(weights).matmul(v);
-        let mixed = mixed.swap_dims(1, 2).reshape([b * t, heads * width]);
-        linear(p, &format!("{layer}.attention.output.dense"), mixed)
-    }
-
-    /// Refuses a batch that does not fit, naming the argument.
-    fn check<F>(&self, batch: &MaskedBatch<F>) -> Result<(), Error> {
-        let places = batch.batch * batch.length;
-        let expect = |what, ok: bool, problem: String| match ok {
-            true => Ok(()),
-            false => Err(Error::Shape { what, problem }),
-        };
-        let below = |ids: &[u32], limit: usize| ids.iter().all(|&id| (id as usize) < limit);
-        let vocabulary = self.config.vocab_size;
-        expect(
-            "length",
-            (1..=self.config.max_len).contains(&batch.length) && batch.batch > 0,
-            format!(
-                "{} × {} positions; a model of max_len {} takes 1 to {0} sequences of 1 to {2}",
-                batch.batch, batch.length, self.config.max_len
-            ),
-        )?;
-        match batch.input {
-            Input::Tokens(ids) => expect(
-                "input",
-                ids.len() == places && below(ids, vocabulary),
-                format!(
-                    "{} tokens for {places} positions, or an id ≥ {vocabulary}",
-                    ids.len()
-                ),
-            )?,
-            Input::Vectors(x) => expect(
-                "input",
-                x.len() == places * self.config.hidden,
-                format!("{} numbers for {places} × {}", x.len(), self.config.hidden),
-            )?,
-        }
-        if let Some(ids) = batch.segments {
-            expect(
-                "segments",
-                ids.len() == places && below(ids, self.config.segments),
-                format!(
-                    "{} ids for {places} positions, or an id too large",
-                    ids.len()
-                ),
-            )?;
-        }
-        expect(
-            "real",
-            batch.real.len() == places,
-            format!("{} flags for {places} positions", batch.real.len()),
-        )?;
-        let masked = batch.positions.len();
-        expect(
-            "positions",
-            masked > 0 && masked == batch.labels.len() && below(batch.positions, places),
-            format!(
-                "{masked} positions and {} labels in {places} places",
-                batch.labels.len()
-            ),
-        )?;
-        expect(
-            "labels",
-            below(batch.labels, vocabulary),
-            format!("a label ≥ {vocabulary}"),
-        )
-    }
-}
-
-/// Ids as an index tensor.
-fn indices(ids: &[u32], device: &Device) -> Tensor<1, Int> {
-    let shape = [ids.len()];
-    let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-    Tensor::from_data(TensorData::new(ids, shape), device)
-}
-
-/// The value of a one-entry tensor.
-fn scalar<F: Real>(x: Tensor<1>) -> f64 {
-    values::<F, 1>(x)[0].to_f64()
 }

@@ -139,20 +139,26 @@ impl BertConfig {
         for i in 0..self.layers {
             let layer = format!("bert.encoder.layer.{i}");
             if self.attention {
-                for name in ["self.query", "self.key", "self.value", "output.dense"] {
-                    linears.push((format!("{layer}.attention.{name}"), h, h));
-                }
+                let packed = ["query", "key", "value"];
+                let packed = packed.map(|name| format!("{layer}.attention.self.{name}"));
+                linears.push((packed.to_vec(), h, h));
+                linears.push((vec![format!("{layer}.attention.output.dense")], h, h));
                 norms.push(format!("{layer}.attention.output.LayerNorm"));
             }
-            linears.push((format!("{layer}.intermediate.dense"), f, h));
-            linears.push((format!("{layer}.output.dense"), h, f));
+            linears.push((vec![format!("{layer}.intermediate.dense")], f, h));
+            linears.push((vec![format!("{layer}.output.dense")], h, f));
             norms.push(format!("{layer}.output.LayerNorm"));
         }
-        linears.push(("cls.predictions.transform.dense".to_string(), h, h));
+        linears.push((vec!["cls.predictions.transform.dense".to_string()], h, h));
         norms.push("cls.predictions.transform.LayerNorm".to_string());
-        for (name, rows, columns) in linears {
-            add(format!("{name}.weight"), &[rows, columns], true);
-            add(format!("{name}.bias"), &[rows], false);
+        // Side by side, queries, keys and values are one matrix.
+        for (names, rows, columns) in linears {
+            for name in &names {
+                add(format!("{name}.weight"), &[rows, columns], true);
+            }
+            for name in &names {
+                add(format!("{name}.bias"), &[rows], false);
+            }
         }
         for name in norms {
             add(format!("{name}.weight"), &[h], false);

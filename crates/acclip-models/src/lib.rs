@@ -11,11 +11,14 @@ mod backend;
 mod bert;
 mod bert_config;
 mod error;
-mod layers;
+mod masked_batch;
+mod ops;
 mod parameters;
+mod weights;
 
 pub use backend::{Backend, Device};
-pub use bert::{Bert, Evaluation, Forward, Input, MaskedBatch, gaussian_vectors};
+pub use bert::{Bert, Evaluation, Forward};
 pub use bert_config::BertConfig;
 pub use error::Error;
+pub use masked_batch::{Input, MaskedBatch, gaussian_vectors};
 pub use parameters::{Parameter, Real, len};

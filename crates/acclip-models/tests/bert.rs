@@ -4,6 +4,7 @@
 use acclip_models::{Backend, Bert, BertConfig, Error, Input, MaskedBatch, gaussian_vectors, len};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 fn config(attention: bool, dropout: f64) -> BertConfig {
     BertConfig {
@@ -58,15 +59,12 @@ impl Example {
 }
 
 /// Parameters far from symmetric points.
-fn parameters(bert: &Bert) -> Vec<f64> {
+fn parameters(bert: &Bert) -> Arc<Vec<f64>> {
     let mut generator = ChaCha8Rng::seed_from_u64(2);
     let noise = gaussian_vectors(1, len(bert.parameters()), &mut generator);
     let start: Vec<f64> = bert.config().init(&mut generator);
-    start
-        .iter()
-        .zip(noise)
-        .map(|(x, n)| x + 0.2 * f64::from(n))
-        .collect()
+    let moved = start.iter().zip(noise);
+    Arc::new(moved.map(|(x, n)| x + 0.2 * f64::from(n)).collect())
 }
 
 /// The gradient against fourth-order central differences, with dropout on: the masks are the same
@@ -78,7 +76,7 @@ fn gradients_agree_with_central_differences() {
         let bert = bert(attention, 0.2);
         let params = parameters(&bert);
         let batch = example.batch(tokens);
-        let loss = |params: &[f64]| {
+        let loss = |params: &Arc<Vec<f64>>| {
             let mut masks = ChaCha8Rng::seed_from_u64(3);
             bert.forward(params, &batch, Some(&mut masks)).unwrap().loss
         };
@@ -90,9 +88,9 @@ fn gradients_agree_with_central_differences() {
         for i in (0..params.len()).step_by(37) {
             let step = 1e-3;
             let at = |x: f64| {
-                let mut moved = params.clone();
+                let mut moved = params.to_vec();
                 moved[i] += x * step;
-                loss(&moved)
+                loss(&Arc::new(moved))
             };
             let numeric = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * step);
             let error = (numeric - grad[i]).abs() / largest;
@@ -181,12 +179,14 @@ fn what_does_not_fit_is_named() {
     let (example, bert) = (Example::new(), bert(true, 0.0));
     let params = parameters(&bert);
     let good = example.batch(true);
-    let named = |params: &[f64], batch: MaskedBatch<f64>| match bert.forward(params, &batch, None) {
+    let named = |params: &Arc<Vec<f64>>, batch: MaskedBatch<f64>| match bert
+        .forward(params, &batch, None)
+    {
         Err(Error::Shape { what, .. }) => what,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("accepted"),
     };
-    assert_eq!(named(&params[1..], good), "params");
+    assert_eq!(named(&Arc::new(params[1..].to_vec()), good), "params");
     assert_eq!(named(&params, MaskedBatch { length: 10, ..good }), "length");
     assert_eq!(named(&params, MaskedBatch { batch: 2, ..good }), "input");
     assert_eq!(
@@ -252,7 +252,7 @@ fn what_does_not_fit_is_named() {
     );
     let forward = bert.forward(&params, &good, None).unwrap();
     assert!(matches!(
-        forward.backward(&mut [0.0]),
+        forward.backward(&mut vec![0.0]),
         Err(Error::Shape { what: "grad", .. })
     ));
     let mut odd = config(true, 0.0);

@@ -7,6 +7,7 @@
 
 use acclip_models::{Backend, Bert, BertConfig, Input, MaskedBatch};
 use safetensors::SafeTensors;
+use std::sync::Arc;
 
 const GOLDEN: &[u8] = include_bytes!("../../../reference/bert/golden.safetensors");
 const TOLERANCE: f64 = 1e-11;
@@ -47,6 +48,7 @@ fn check(case: &str, attention: bool, vectors: Option<&str>) {
         .iter()
         .flat_map(|p| f64s(&file, &format!("param/{}", p.name)))
         .collect();
+    let params = Arc::new(params);
 
     let tokens: Vec<u32> = ids(&file, "input_ids").iter().map(|&i| i as u32).collect();
     let segments: Vec<u32> = ids(&file, "token_type_ids")

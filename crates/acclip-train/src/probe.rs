@@ -18,13 +18,13 @@ use crate::result::Clock;
 use crate::trainer::{checkpointed, initial};
 use crate::{Config, Control, Dataset, Error, Outcome, Timing};
 use acclip_data::{Pass, Purpose, rng};
-use acclip_models::Bert;
 use acclip_noise::stream::{GradientNoise, Layers, Measure};
 use acclip_noise::verdict::causes::{Frequencies, is_table};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Dropout masks of a measurement.
 const DROPOUT: Purpose = Purpose::new("noisedrp");
@@ -144,12 +144,12 @@ pub fn measure(
     control: Control,
 ) -> Result<Outcome<Measurement>, Error> {
     dataset.check_noise(config)?;
-    let device = config.model.backend.device()?;
-    let model = Bert::new(config.bert(dataset.tokenizer.vocab_size())?, &device)?;
+    let model = config.build(dataset.tokenizer.vocab_size())?;
     let (step, params) = match &config.noise.weights {
         None => (0, initial(config, &model)),
         Some(run) => checkpointed(Path::new(run), config.noise.weights_step, &model, control)?,
     };
+    let params = Arc::new(params);
     let pass = Pass::new(dataset.train.len(), config.noise.batch_size, config.seed)?;
     let all = pass.batches().len();
     let batches = match config.noise.batches {
@@ -232,7 +232,6 @@ pub fn measure(
 mod tests {
     use super::*;
     use crate::{Progress, Silent, Task};
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Stops the measurement after some batches.
@@ -306,10 +305,8 @@ mod tests {
             let (config, dataset) = small(folder.path(), &[dropout]);
             let got = measured(&config, &dataset, &folder.path().join("state"), 0).unwrap();
 
-            let device = config.model.backend.device().unwrap();
-            let vocabulary = dataset.tokenizer.vocab_size();
-            let model = Bert::new(config.bert(vocabulary).unwrap(), &device).unwrap();
-            let params = initial(&config, &model);
+            let model = config.build(dataset.tokenizer.vocab_size()).unwrap();
+            let params = Arc::new(initial(&config, &model));
             let source = Batches::new(&dataset, &config, &model, Purpose::NOISE);
             let pass = Pass::new(dataset.train.len(), 4, config.seed).unwrap();
             let gradients: Vec<Vec<f32>> = pass

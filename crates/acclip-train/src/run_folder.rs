@@ -13,7 +13,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Grows when the files of a run folder change in a way that older programs cannot read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The files that stand in a folder before `run.json` does.
 const BEGINNING: [&str; 4] = ["lock", "config.toml", "config.toml.tmp", "run.json.tmp"];

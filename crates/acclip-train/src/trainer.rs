@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Initial parameters.
 const INIT: Purpose = Purpose::new("init");
@@ -55,7 +56,7 @@ pub(crate) struct Trainer<'a> {
     model: Bert,
     optimizer: Optimizer,
     layout: Layout,
-    params: Vec<f32>,
+    params: Arc<Vec<f32>>,
     grad: Vec<f32>,
     state: State<f32>,
     order: Order,
@@ -150,15 +151,14 @@ impl<'a> Trainer<'a> {
         folder: &Path,
         control: Control,
     ) -> Result<Self, Error> {
-        let device = config.model.backend.device()?;
-        let model = Bert::new(config.bert(dataset.tokenizer.vocab_size())?, &device)?;
+        let model = config.build(dataset.tokenizer.vocab_size())?;
         let optimizer = config.optimizer()?;
         let layout = layout(model.parameters())?;
         let mut trainer = Self {
             config,
             dataset,
             folder: folder.to_path_buf(),
-            params: initial(config, &model),
+            params: Arc::new(initial(config, &model)),
             grad: vec![0.0; layout.len()],
             state: optimizer.init(&layout),
             order: Order::new(dataset.train.len(), config.train.batch_size, config.seed)?,
@@ -266,7 +266,7 @@ impl<'a> Trainer<'a> {
         let step = self.optimizer.step(
             learning_rate,
             &self.layout,
-            &mut self.params,
+            Arc::make_mut(&mut self.params).as_mut_slice(),
             &self.grad,
             &mut self.state,
         );
@@ -384,7 +384,7 @@ impl<'a> Trainer<'a> {
             path: folder.clone(),
             problem,
         };
-        self.params = take(&mut found, "params", &self.layout, &folder)?;
+        self.params = Arc::new(take(&mut found, "params", &self.layout, &folder)?);
         let mut tensors = Vec::new();
         for (name, (_, array)) in &found.arrays {
             let Some(slot) = name.strip_prefix(STATE) else {

@@ -4,7 +4,7 @@
 //! the folder says by itself how to make it again.
 
 use crate::Error;
-use acclip_models::{Backend, BertConfig};
+use acclip_models::{Backend, Bert, BertConfig};
 use acclip_optim::{Hyper, Optimizer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +79,8 @@ pub struct ModelConfig {
     pub input: InputKind,
     /// Which backend computes.
     pub backend: Backend,
+    /// Blocks keep their input alone and run again in the backward pass: less memory, more time, the same numbers.
+    pub recompute: bool,
 }
 
 /// What stands at the model's input.
@@ -242,6 +244,16 @@ impl Config {
         bert.attention = m.attention;
         bert.validate()?;
         Ok(bert)
+    }
+
+    /// That model, on the configured backend.
+    ///
+    /// # Errors
+    /// As [`Config::bert`], and if this build lacks the backend.
+    pub fn build(&self, vocab_size: usize) -> Result<Bert, Error> {
+        let device = self.model.backend.device()?;
+        let model = Bert::new(self.bert(vocab_size)?, &device)?;
+        Ok(model.with_recomputation(self.model.recompute))
     }
 
     /// How many parameters that model has.

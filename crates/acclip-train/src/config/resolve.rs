@@ -217,6 +217,7 @@ fn complete() -> Config {
             attention: true,
             input: InputKind::Text,
             backend: Backend::Flex,
+            recompute: false,
         },
         train: TrainConfig {
             steps: 0,

@@ -1,0 +1,97 @@
+//! Linear layers: y = x Wᵀ + b, alone or followed by GELU.
+
+use super::tape::{read, record};
+use crate::Real;
+use crate::weights::{Slot, Weights};
+use acclip_kernels::{gelu, linear as kernel};
+use burn::tensor::{Tensor, activation};
+
+/// y (N, O) = x Wᵀ + b, with x (N, I), W (O, I) called `weight` and b (O) called `bias`.
+pub(crate) fn linear<F: Real>(w: &Weights<F>, weight: &str, bias: &str, x: Tensor<2>) -> Tensor<2> {
+    match (w.slot(weight), w.slot(bias)) {
+        (Some(weight), Some(bias)) => fused(weight, bias, x),
+        _ => x.matmul(w.leaf::<2>(weight).transpose()) + w.vector(bias).unsqueeze(),
+    }
+}
+
+/// y (N, O) = x Wᵀ + b, with `name`.weight and `name`.bias.
+pub(crate) fn linear_named<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
+    linear(w, &format!("{name}.weight"), &format!("{name}.bias"), x)
+}
+
+/// Several linear layers of one input side by side, y (N, Σ O): the weights stand side by side in the flat buffer
+/// in the order of `names`, and so do the biases.
+pub(crate) fn packed_linear<F: Real>(w: &Weights<F>, names: &[String], x: Tensor<2>) -> Tensor<2> {
+    let [weights, biases] =
+        ["weight", "bias"].map(|kind| w.slots(&format!("{}.{kind}", names[0]), names.len()));
+    let (Some(weights), Some(biases)) = (weights, biases) else {
+        let parts = names.iter().map(|name| {
+            let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+            linear(w, &weight, &bias, x.clone())
+        });
+        return Tensor::cat(parts.collect(), 1);
+    };
+    fused(weights, biases, x)
+}
+
+/// GELU(x Wᵀ + b).
+pub(crate) fn linear_gelu<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
+    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+    let (Some(slot), Some(bias_slot)) = (w.slot(&weight), w.slot(&bias)) else {
+        return activation::gelu(linear(w, &weight, &bias, x));
+    };
+    let layer = Layer::new(slot, bias_slot, x.dims());
+    let (x, node) = read::<F, 2>(x);
+    let before = layer.forward(&x);
+    let mut y = vec![F::ZERO; before.len()];
+    gelu::forward(&before, &mut y);
+    let shape = [layer.n, layer.outputs];
+    record([node], y, shape, move |dy| {
+        let mut dy = dy.into_vec();
+        gelu::backward_in_place(&before, &mut dy);
+        [Some(layer.backward(&x, &dy))]
+    })
+}
+
+fn fused<F: Real>(weight: Slot<F>, bias: Slot<F>, x: Tensor<2>) -> Tensor<2> {
+    let layer = Layer::new(weight, bias, x.dims());
+    let (x, node) = read::<F, 2>(x);
+    let y = layer.forward(&x);
+    let shape = [layer.n, layer.outputs];
+    record([node], y, shape, move |dy| [Some(layer.backward(&x, &dy))])
+}
+
+/// A linear layer on rows of some number.
+struct Layer<F> {
+    weight: Slot<F>,
+    bias: Slot<F>,
+    n: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl<F: Real> Layer<F> {
+    fn new(weight: Slot<F>, bias: Slot<F>, [n, inputs]: [usize; 2]) -> Self {
+        Self {
+            outputs: bias.values().len(),
+            weight,
+            bias,
+            n,
+            inputs,
+        }
+    }
+
+    fn forward(&self, x: &[F]) -> Vec<F> {
+        let (weight, bias) = (self.weight.values(), self.bias.values());
+        kernel::forward(x, weight, Some(bias), self.n, self.inputs, self.outputs)
+    }
+
+    /// Writes dW and db, and returns dx.
+    fn backward(&self, x: &[F], dy: &[F]) -> Vec<F> {
+        let (n, inputs, outputs) = (self.n, self.inputs, self.outputs);
+        self.bias.add(|db| kernel::backward_bias(dy, db));
+        self.weight
+            .write(|dw, add| kernel::backward_weight(x, dy, dw, add, n, inputs, outputs));
+        kernel::backward_input(dy, self.weight.values(), n, inputs, outputs)
+    }
+}

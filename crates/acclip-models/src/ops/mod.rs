@@ -1,0 +1,22 @@
+//! The operations that a model file is written in.
+//!
+//! Each has two forms with the same result: on `flex` a fused one, which runs the kernels of `acclip-kernels` over
+//! slices and writes parameters' gradients straight into the flat gradient; on every other backend a composition of
+//! Burn's own operations. Which one runs is decided by where the [`crate::weights::Weights`] are, so that a model
+//! file reads the same for all.
+
+mod attention;
+mod embedding;
+mod linear;
+mod loss;
+mod norm;
+mod recompute;
+mod tape;
+
+pub(crate) use attention::{Heads, attention};
+pub(crate) use embedding::{Table, embed, select_rows};
+pub(crate) use linear::{linear, linear_gelu, linear_named, packed_linear};
+pub(crate) use loss::{cross_entropy, score};
+pub(crate) use norm::{dropout, layer_norm, residual_norm};
+pub(crate) use recompute::recompute;
+pub(crate) use tape::is_fused;
