@@ -94,6 +94,64 @@ pub enum BenchWhat {
     Optim(BenchOptim),
     /// Stable laws, tail fits and the verdict, on samples of up to 5 million values.
     Noise(BenchNoise),
+    /// A training step on a fixed model and batch: time by part, memory, copies.
+    #[command(after_help = "Examples:
+  acclip bench train
+  acclip bench train --config B --json
+  acclip bench train --stock                      with Burn's own operations, for comparison")]
+    Train(BenchTrain),
+}
+
+/// The fixed models and batches of `bench train`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "verbatim")]
+pub enum TrainConfig {
+    /// BERT, 4 layers of 256, 16 × 128 tokens
+    A,
+    /// BERT, 2 layers of 768, 4 × 128 tokens
+    B,
+}
+
+impl TrainConfig {
+    /// What a step is made of.
+    pub fn unit(self) -> &'static str {
+        match self {
+            TrainConfig::A | TrainConfig::B => "tokens",
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct BenchTrain {
+    /// Which model and batch.
+    #[arg(long, value_name = "NAME", default_value = "A")]
+    pub config: TrainConfig,
+    /// Steps that are timed.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub steps: u16,
+    /// Steps before those.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub warmup: u16,
+    /// Probability of dropping an entry.
+    #[arg(long, value_name = "P", default_value_t = 0.1)]
+    pub dropout: f64,
+    /// Which backend computes: flex; cuda or wgpu in a build with that feature.
+    #[arg(long, value_name = "NAME", default_value = "flex", value_parser = backend)]
+    pub backend: acclip_models::Backend,
+    /// Compute with Burn's own operations instead of the fused ones.
+    #[arg(long)]
+    pub stock: bool,
+    /// Run blocks again in the backward pass instead of keeping what they computed.
+    #[arg(long)]
+    pub recompute: bool,
+    /// Print the result as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A backend by name.
+fn backend(name: &str) -> Result<acclip_models::Backend, String> {
+    serde_json::from_value(name.into()).map_err(|_| "known: flex, cuda, wgpu".to_string())
 }
 
 #[derive(Args)]

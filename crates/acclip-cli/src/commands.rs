@@ -2,7 +2,7 @@
 
 use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
 use crate::report;
-use crate::{bench, bench_noise, calibration, noise_file};
+use crate::{bench, bench_noise, bench_train, calibration, noise_file};
 use acclip_noise::{GradientDiagnosis, diagnose_gradients};
 use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
@@ -29,6 +29,7 @@ pub fn run(command: Command, control: Control) -> Result<bool, Error> {
         Command::Bench(args) => match args.what {
             BenchWhat::Optim(args) => bench::run(&args, &note).map(|()| true),
             BenchWhat::Noise(args) => bench_noise::run(&args).map(|()| true),
+            BenchWhat::Train(args) => bench_train::run(&args).map(|()| true),
         },
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod bench_noise;
+mod bench_train;
 mod calibration;
 mod commands;
 mod input;
@@ -15,6 +16,11 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Keeps freed blocks for the next pass. With the system's allocator, each pass would ask the system for its larger
+/// blocks anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit status after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;

@@ -13,6 +13,7 @@
 //! This crate knows no tensor, no parameter and no model.
 
 pub mod attention;
+pub mod by_example;
 pub mod chunks;
 pub mod cross_entropy;
 pub mod dropout;

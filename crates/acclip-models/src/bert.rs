@@ -16,6 +16,7 @@
 //! embeddings (its "Gaussian" data). The paper does not say how its Gaussian vectors are normalised
 //! nor whether positions stay; here every vector has unit root mean square, and they stay.
 
+use crate::by_example::{ByExample, Groups};
 use crate::ops::{self, Heads, Table};
 use crate::weights::{self, Weights};
 use crate::{BertConfig, Device, Error, Input, MaskedBatch, Parameter, Real};
@@ -46,6 +47,8 @@ pub struct Forward<F> {
     pub loss: f64,
     output: Tensor<1>,
     weights: Weights<F>,
+    /// The rows of the head that belong to each example, if they are in order.
+    heads: Option<Groups>,
 }
 
 impl<F: Real> Forward<F> {
@@ -55,6 +58,25 @@ impl<F: Real> Forward<F> {
     /// [`Error::Shape`] if `grad` has another length than the parameters.
     pub fn backward(self, grad: &mut Vec<F>) -> Result<(), Error> {
         self.weights.backward(self.output, grad)
+    }
+
+    /// Writes ∇loss into `grad`, and gives the squared norm of the gradient of every example, and its product with
+    /// `along`, a vector of the parameters' size, for a fraction of the pass.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `grad` or `along` has another length than the parameters, or if the masked positions of
+    /// the batch do not ascend; [`Error::Unknown`] on another backend than `flex`.
+    pub fn backward_by_example(
+        self,
+        grad: &mut Vec<F>,
+        along: Option<&Arc<Vec<F>>>,
+    ) -> Result<ByExample, Error> {
+        let heads = self.heads.ok_or_else(|| Error::Shape {
+            what: "positions",
+            problem: "they do not ascend, which the gradients of single examples need".into(),
+        })?;
+        let weights = &self.weights;
+        weights.backward_by_example(self.output, grad, along, &heads)
     }
 
     /// How many bytes this pass, forward and backward, copies between the flat buffers of parameters and gradient
@@ -135,6 +157,7 @@ impl Bert {
             loss,
             output,
             weights: pass.weights,
+            heads: batch.positions.is_sorted().then_some(pass.head_rows),
         })
     }
 
@@ -165,8 +188,11 @@ impl Bert {
         device: &Device,
     ) -> Result<Pass<F>, Error> {
         let c = &self.config;
+        let t = batch.length;
+        let rows = (0..batch.batch).map(|b| b * t..(b + 1) * t).collect();
         Ok(Pass {
-            weights: Weights::new(&self.table, params, device, self.stock)?,
+            weights: Weights::new(&self.table, params, device, self.stock, rows)?,
+            head_rows: batch.head_rows(),
             heads: Heads {
                 shape: Shape {
                     batch: batch.batch,
@@ -189,6 +215,7 @@ impl Bert {
 #[derive(Clone)]
 struct Pass<F> {
     weights: Weights<F>,
+    head_rows: Groups,
     heads: Heads,
     key: Option<u64>,
     probability: f64,
@@ -212,9 +239,10 @@ impl<F: Real> Pass<F> {
             };
         }
         let h = ops::select_rows(w, h, batch.positions); // (M, H)
+        let w = &w.with_rows(Arc::clone(&self.head_rows));
         let h = ops::linear_gelu(w, "cls.predictions.transform.dense", h);
         let h = ops::layer_norm(w, "cls.predictions.transform.LayerNorm", h);
-        ops::linear(w, WORDS, "cls.predictions.bias", h)
+        ops::tied_decoder(w, WORDS, "cls.predictions.bias", h)
     }
 
     /// (B·T, H): Dropout(LN(word + position + segment)).

@@ -10,6 +10,7 @@
 mod backend;
 mod bert;
 mod bert_config;
+mod by_example;
 mod error;
 mod masked_batch;
 mod ops;
@@ -19,6 +20,7 @@ mod weights;
 pub use backend::{Backend, Device};
 pub use bert::{Bert, Evaluation, Forward};
 pub use bert_config::BertConfig;
+pub use by_example::ByExample;
 pub use error::Error;
 pub use masked_batch::{Input, MaskedBatch, gaussian_vectors};
 pub use parameters::{Parameter, Real, len};

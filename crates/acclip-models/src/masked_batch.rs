@@ -1,5 +1,6 @@
 //! A batch for masked-token prediction.
 
+use crate::by_example::Groups;
 use crate::{BertConfig, Error};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -33,6 +34,15 @@ pub struct MaskedBatch<'a, F> {
 }
 
 impl<F> MaskedBatch<'_, F> {
+    /// The range of the masked positions of each sequence, where the positions ascend.
+    pub(crate) fn head_rows(&self) -> Groups {
+        let first = |b: usize| {
+            let begin = b * self.length;
+            self.positions.partition_point(|&p| (p as usize) < begin)
+        };
+        (0..self.batch).map(|b| first(b)..first(b + 1)).collect()
+    }
+
     /// Refuses a batch that does not fit a model of `config`, naming the argument.
     pub(crate) fn check(&self, config: &BertConfig) -> Result<(), Error> {
         let (batch, places) = (self, self.batch * self.length);

@@ -4,8 +4,10 @@
 //! On other backends each parameter is uploaded as a leaf, and its gradient is downloaded after the backward
 //! pass. [`Weights::copied`] counts the bytes.
 
+use crate::by_example::{Asked, ByExample, Decoder, Groups, Recorder};
 use crate::ops::is_fused;
 use crate::{Device, Error, Parameter, Real};
+use acclip_kernels::by_example::Moments;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -17,6 +19,7 @@ pub(crate) struct Weights<F> {
     table: Arc<Table>,
     place: Place<F>,
     device: Device,
+    rows: Groups,
 }
 
 /// Where everything lies in the flat buffer.
@@ -41,6 +44,8 @@ pub(crate) struct Sink<F> {
     grad: Vec<F>,
     /// Whether a parameter's gradient has been written, by parameter.
     written: Vec<bool>,
+    /// Where single examples are asked for.
+    recorder: Option<Recorder<F>>,
 }
 
 /// Adjacent parameters, for a fused op: their numbers, and where their gradient goes.
@@ -48,8 +53,11 @@ pub(crate) struct Sink<F> {
 pub(crate) struct Slot<F> {
     flat: Arc<Vec<F>>,
     sink: Arc<Mutex<Sink<F>>>,
+    /// Their numbers, and where they lie.
     parameters: Range<usize>,
     range: Range<usize>,
+    /// The rows of the op's input that belong to each example.
+    rows: Groups,
 }
 
 impl Table {
@@ -76,6 +84,17 @@ impl Table {
         self.starts[self.parameters.len()]
     }
 
+    /// Refuses a flat buffer of another length.
+    fn check(&self, what: &'static str, found: usize) -> Result<(), Error> {
+        match self.len() {
+            expected if expected == found => Ok(()),
+            expected => Err(Error::Shape {
+                what,
+                problem: format!("{found} numbers, but the model has {expected}"),
+            }),
+        }
+    }
+
     fn range(&self, i: usize) -> Range<usize> {
         self.starts[i]..self.starts[i + 1]
     }
@@ -89,19 +108,15 @@ impl<F: Real> Weights<F> {
         flat: &Arc<Vec<F>>,
         device: &Device,
         stock: bool,
+        rows: Groups,
     ) -> Result<Self, Error> {
-        let expected = table.len();
-        if flat.len() != expected {
-            return Err(Error::Shape {
-                what: "params",
-                problem: format!("{} numbers, but the model has {expected}", flat.len()),
-            });
-        }
+        table.check("params", flat.len())?;
         let place = match is_fused(device) && !stock {
             true => {
                 let sink = Sink {
                     grad: Vec::new(),
                     written: vec![false; table.parameters.len()],
+                    recorder: None,
                 };
                 Place::Flat(Arc::clone(flat), Arc::new(Mutex::new(sink)))
             }
@@ -122,7 +137,16 @@ impl<F: Real> Weights<F> {
             table: Arc::clone(table),
             place,
             device: device.clone(),
+            rows,
         })
+    }
+
+    /// The same pass for ops whose rows belong to examples in another way.
+    pub fn with_rows(&self, rows: Groups) -> Self {
+        Self {
+            rows,
+            ..self.clone()
+        }
     }
 
     /// Where the pass runs.
@@ -160,6 +184,7 @@ impl<F: Real> Weights<F> {
             sink: Arc::clone(sink),
             range: self.table.starts[parameters.start]..self.table.starts[parameters.end],
             parameters,
+            rows: Arc::clone(&self.rows),
         })
     }
 
@@ -180,25 +205,9 @@ impl<F: Real> Weights<F> {
 
     /// Runs the backward pass of `loss` and writes the gradient into `grad`, in the layout of the parameters.
     pub fn backward(&self, loss: Tensor<1>, grad: &mut Vec<F>) -> Result<(), Error> {
-        let expected = self.table.len();
-        if grad.len() != expected {
-            return Err(Error::Shape {
-                what: "grad",
-                problem: format!("{} numbers, but the model has {expected}", grad.len()),
-            });
-        }
+        self.table.check("grad", grad.len())?;
         match &self.place {
-            Place::Flat(_, sink) => {
-                lock(sink).grad = std::mem::take(grad);
-                let _ = loss.backward();
-                let mut sink = lock(sink);
-                *grad = std::mem::take(&mut sink.grad);
-                for i in 0..sink.written.len() {
-                    if !std::mem::take(&mut sink.written[i]) {
-                        grad[self.table.range(i)].fill(F::ZERO);
-                    }
-                }
-            }
+            Place::Flat(_, sink) => self.backward_flat(loss, grad, sink),
             Place::Leaves(leaves) => {
                 let mut gradients: Gradients = loss.backward();
                 for (i, leaf) in leaves.iter().enumerate() {
@@ -212,6 +221,46 @@ impl<F: Real> Weights<F> {
         }
         Ok(())
     }
+
+    /// [`Weights::backward`], with the moments of every example's gradient and its product with `along`. The loss is
+    /// the mean over the rows of `heads`.
+    pub fn backward_by_example(
+        &self,
+        loss: Tensor<1>,
+        grad: &mut Vec<F>,
+        along: Option<&Arc<Vec<F>>>,
+        heads: &Groups,
+    ) -> Result<ByExample, Error> {
+        self.table.check("grad", grad.len())?;
+        if let Some(along) = along {
+            self.table.check("along", along.len())?;
+        }
+        let Place::Flat(_, sink) = &self.place else {
+            return Err(Error::Unknown {
+                what: "way to look at single examples",
+                name: "on this backend".to_string(),
+                known: "flex".to_string(),
+            });
+        };
+        let parameters = self.table.parameters.len();
+        let recorder = Recorder::new(parameters, heads.len(), along.cloned());
+        lock(sink).recorder = Some(recorder);
+        self.backward_flat(loss, grad, sink);
+        let recorder = lock(sink).recorder.take();
+        Ok(recorder.expect("it was just put there").finish(heads))
+    }
+
+    fn backward_flat(&self, loss: Tensor<1>, grad: &mut Vec<F>, sink: &Mutex<Sink<F>>) {
+        lock(sink).grad = std::mem::take(grad);
+        let _ = loss.backward();
+        let mut sink = lock(sink);
+        *grad = std::mem::take(&mut sink.grad);
+        for i in 0..sink.written.len() {
+            if !std::mem::take(&mut sink.written[i]) {
+                grad[self.table.range(i)].fill(F::ZERO);
+            }
+        }
+    }
 }
 
 impl<F: Real> Slot<F> {
@@ -222,13 +271,13 @@ impl<F: Real> Slot<F> {
 
     /// Lets `write` set the gradient, or add to it where its second argument is true. `write` must not ask for another
     /// slot.
-    pub fn write(&self, write: impl FnOnce(&mut [F], bool)) {
+    pub fn write<R>(&self, write: impl FnOnce(&mut [F], bool) -> R) -> R {
         let mut sink = lock(&self.sink);
         let written = &mut sink.written[self.parameters.clone()];
         let add = written.iter().all(|written| *written);
         assert!(add || !written.contains(&true), "parameters go together");
         written.fill(true);
-        write(&mut sink.grad[self.range.clone()], add);
+        write(&mut sink.grad[self.range.clone()], add)
     }
 
     /// Lets `add` add to the gradient, which is 0 at first.
@@ -239,6 +288,43 @@ impl<F: Real> Slot<F> {
             }
             add(grad);
         });
+    }
+
+    /// Where the numbers lie in the flat buffer.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// How many parameters these are.
+    pub fn count(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// Whether single examples are asked for, and what an op needs then.
+    pub fn asked(&self) -> Option<Asked<F>> {
+        let sink = lock(&self.sink);
+        let recorder = sink.recorder.as_ref()?;
+        Some(recorder.asked(&self.rows))
+    }
+
+    /// Adds the moments of each example to those of the parameter at place `i`.
+    pub fn add_moments(&self, i: usize, moments: Vec<Moments>) {
+        if let Some(recorder) = &mut lock(&self.sink).recorder {
+            recorder.add(self.parameters.start + i, moments);
+        }
+    }
+
+    /// Keeps a decoder until its table's other gradient comes.
+    pub fn keep(&self, decoder: Decoder<F>) {
+        if let Some(recorder) = &mut lock(&self.sink).recorder {
+            recorder.keep(self.parameters.start, decoder);
+        }
+    }
+
+    /// The decoder that was kept.
+    pub fn take(&self) -> Option<Decoder<F>> {
+        let mut sink = lock(&self.sink);
+        sink.recorder.as_mut()?.take(self.parameters.start)
     }
 
     /// Adds `values` to the gradient.

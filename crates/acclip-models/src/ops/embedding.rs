@@ -3,8 +3,9 @@
 use super::loss::ids;
 use super::tape::{read, record, start};
 use crate::Real;
+use crate::by_example::Decoder;
 use crate::weights::{Weights, tensor};
-use acclip_kernels::embedding as kernel;
+use acclip_kernels::{by_example, embedding as kernel};
 use burn::tensor::{Int, Tensor, TensorData};
 use std::sync::Arc;
 
@@ -42,6 +43,13 @@ pub(crate) fn embed<F: Real>(
     record([node], sum, [n, hidden], move |d| {
         for (slot, ids) in slots {
             slot.add(|table| kernel::scatter_add(&d, &ids, table));
+            if let Some(asked) = slot.asked() {
+                let decoder = slot.take();
+                let decoder = decoder.as_ref().map(Decoder::view);
+                let (rows, along) = (&asked.groups, asked.along(slot.range()));
+                let moments = by_example::table(&d, &ids, rows, along, hidden, decoder);
+                slot.add_moments(0, moments);
+            }
         }
         [None]
     })

@@ -2,9 +2,12 @@
 
 use super::tape::{read, record};
 use crate::Real;
+use crate::by_example::{Asked, Decoder};
 use crate::weights::{Slot, Weights};
+use acclip_kernels::by_example::{self, Columns};
 use acclip_kernels::{gelu, linear as kernel};
 use burn::tensor::{Tensor, activation};
+use std::ops::Range;
 
 /// y (N, O) = x Wᵀ + b, with x (N, I), W (O, I) called `weight` and b (O) called `bias`.
 pub(crate) fn linear<F: Real>(w: &Weights<F>, weight: &str, bias: &str, x: Tensor<2>) -> Tensor<2> {
@@ -53,6 +56,30 @@ pub(crate) fn linear_gelu<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> 
     })
 }
 
+/// y (M, V) = x Eᵀ + b, with x (M, H), and E (V, H) an embedding table.
+pub(crate) fn tied_decoder<F: Real>(
+    w: &Weights<F>,
+    table: &str,
+    bias: &str,
+    x: Tensor<2>,
+) -> Tensor<2> {
+    let (Some(slot), Some(bias_slot)) = (w.slot(table), w.slot(bias)) else {
+        return linear(w, table, bias, x);
+    };
+    let layer = Layer::new(slot, bias_slot, x.dims());
+    let (x, node) = read::<F, 2>(x);
+    let y = layer.forward(&x);
+    let shape = [layer.n, layer.outputs];
+    record([node], y, shape, move |dy| {
+        let dx = layer.backward(&x, &dy);
+        if let Some(asked) = layer.weight.asked() {
+            let groups = asked.groups;
+            layer.weight.keep(Decoder { x, dy, groups });
+        }
+        [Some(dx)]
+    })
+}
+
 fn fused<F: Real>(weight: Slot<F>, bias: Slot<F>, x: Tensor<2>) -> Tensor<2> {
     let layer = Layer::new(weight, bias, x.dims());
     let (x, node) = read::<F, 2>(x);
@@ -90,8 +117,41 @@ impl<F: Real> Layer<F> {
     fn backward(&self, x: &[F], dy: &[F]) -> Vec<F> {
         let (n, inputs, outputs) = (self.n, self.inputs, self.outputs);
         self.bias.add(|db| kernel::backward_bias(dy, db));
-        self.weight
-            .write(|dw, add| kernel::backward_weight(x, dy, dw, add, n, inputs, outputs));
+        match self.weight.asked() {
+            None => (self.weight)
+                .write(|dw, add| kernel::backward_weight(x, dy, dw, add, n, inputs, outputs)),
+            Some(asked) => self.backward_by_example(x, dy, &asked),
+        }
         kernel::backward_input(dy, self.weight.values(), n, inputs, outputs)
+    }
+
+    /// Writes dW, and the moments of dW and db of each example, for each of the layers that stand side by side.
+    fn backward_by_example(&self, x: &[F], dy: &[F], asked: &Asked<F>) {
+        let layers = self.weight.count();
+        let (width, groups) = (self.outputs / layers, &asked.groups);
+        let columns = |i: usize| Columns {
+            data: dy,
+            stride: self.outputs,
+            first: i * width,
+            width,
+        };
+        let part = |range: Range<usize>, i: usize| {
+            let size = range.len() / layers;
+            asked.along(range.start + i * size..range.start + (i + 1) * size)
+        };
+        let moments: Vec<_> = self.weight.write(|dw, add| {
+            let parts = dw.chunks_exact_mut(width * self.inputs).enumerate();
+            let along = |i| part(self.weight.range(), i);
+            let linear = |(i, dw)| by_example::linear(x, columns(i), groups, dw, add, along(i));
+            parts.map(linear).collect()
+        });
+        for (i, moments) in moments.into_iter().enumerate() {
+            self.weight.add_moments(i, moments);
+        }
+        for i in 0..layers {
+            let along = part(self.bias.range(), i);
+            let moments = by_example::bias(columns(i), groups, along);
+            self.bias.add_moments(i, moments);
+        }
     }
 }

@@ -15,8 +15,8 @@ mod tape;
 
 pub(crate) use attention::{Heads, attention};
 pub(crate) use embedding::{Table, embed, select_rows};
-pub(crate) use linear::{linear, linear_gelu, linear_named, packed_linear};
+pub(crate) use linear::{linear_gelu, linear_named, packed_linear, tied_decoder};
 pub(crate) use loss::{cross_entropy, score};
 pub(crate) use norm::{dropout, layer_norm, residual_norm};
 pub(crate) use recompute::recompute;
-pub(crate) use tape::is_fused;
+pub(crate) use tape::{Values, is_fused};

@@ -3,6 +3,7 @@
 use super::tape::{read, record};
 use crate::Real;
 use crate::weights::{Slot, Weights, tensor};
+use acclip_kernels::by_example::{self, Columns};
 use acclip_kernels::{Dropout, LayerNorm};
 use burn::tensor::{Tensor, module};
 
@@ -145,6 +146,14 @@ impl<F: Real> Norm<F> {
             inverse_std,
         } = saved;
         let width = self.gain.values().len();
+        if let Some(asked) = self.gain.asked() {
+            let (rows, along) = (&asked.groups, asked.along(self.gain.range()));
+            let moments = by_example::gain(dy, normalized, rows, along, width);
+            self.gain.add_moments(0, moments);
+            let along = asked.along(self.bias.range());
+            let moments = by_example::bias(Columns::all(dy, width), rows, along);
+            self.bias.add_moments(0, moments);
+        }
         let (mut dgain, mut dbias) = (vec![F::ZERO; width], vec![F::ZERO; width]);
         let kernel = self.kernel();
         kernel.backward(normalized, inverse_std, dy, dx, &mut dgain, &mut dbias);
