@@ -136,10 +136,10 @@ fn gradient_row<F: Real>(logits: &mut [F], label: i64, count: usize) -> f64 {
     );
     let scale = F::of(1.0 / (sum * count as f64));
     for x in logits.iter_mut() {
-        *x = *x * scale;
+        *x *= scale;
     }
     logits[label as usize] -= F::of(1.0 / count as f64);
-    max.f64() + sum.ln() - at_label
+    sum.ln() + (max.f64() - at_label)
 }
 
 /// The loss, and whether the label has the largest logit.
@@ -156,5 +156,138 @@ fn evaluate_row<F: Real>(logits: &[F], label: i64) -> (f64, bool) {
         |x| (x - max).exp().f64(),
     );
     let correct = logits[label] == max && !logits[..label].contains(&max);
-    (max.f64() + sum.ln() - logits[label].f64(), correct)
+    (sum.ln() + (max.f64() - logits[label].f64()), correct)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, same_on_threads, values};
+
+    /// The mean loss, its gradient, and the loss of each row, by the definition.
+    fn naive(logits: &[f64], labels: &[i64]) -> (f64, Vec<f64>, Vec<f64>) {
+        let width = logits.len() / labels.len().max(1);
+        let count = labels.iter().filter(|l| **l != IGNORE).count() as f64;
+        let (mut gradient, mut losses) = (vec![0.0; logits.len()], vec![0.0; labels.len()]);
+        for (i, label) in labels.iter().enumerate().filter(|(_, l)| **l != IGNORE) {
+            let row = &logits[i * width..][..width];
+            let shift = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = row.iter().map(|x| (x - shift).exp()).sum();
+            losses[i] = -((row[*label as usize] - shift).exp() / sum).ln();
+            for (j, x) in row.iter().enumerate() {
+                let hit = if j == *label as usize { 1.0 } else { 0.0 };
+                gradient[i * width + j] = ((x - shift).exp() / sum - hit) / count;
+            }
+        }
+        (
+            losses.iter().sum::<f64>() / count.max(1.0),
+            gradient,
+            losses,
+        )
+    }
+
+    fn labels(rows: usize, width: usize) -> Vec<i64> {
+        (0..rows)
+            .map(|i| match i % 3 {
+                1 => IGNORE,
+                _ => (i * 31 % width) as i64,
+            })
+            .collect()
+    }
+
+    fn check<F: Real>(logits: &[F], labels: &[i64], tolerance: f64) {
+        let wide: Vec<f64> = logits.iter().map(|x| x.f64()).collect();
+        let (loss, gradient, losses) = naive(&wide, labels);
+        let mut out = logits.to_vec();
+        let mut rows = vec![7.0; labels.len()];
+        let mean = forward_in_place(&mut out, labels, Some(&mut rows));
+        assert_close(&[mean], &[loss], tolerance);
+        assert_close(&rows, &losses, tolerance);
+        // Entries of the gradient are of the order of 1 / C.
+        let count = labels.iter().filter(|l| **l != IGNORE).count() as f64;
+        for (g, exact) in out.iter().zip(gradient) {
+            assert!(
+                (g.f64() - exact).abs() * count <= tolerance,
+                "{g:?} {exact}"
+            );
+        }
+        let (mean, correct) = evaluate(logits, labels, Some(&mut rows));
+        assert_close(&[mean], &[loss], tolerance);
+        assert_close(&rows, &losses, tolerance);
+        let width = logits.len() / labels.len().max(1);
+        let hits = (0..labels.len()).filter(|i| {
+            let row = &wide[i * width..][..width];
+            let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.iter().position(|x| *x == max) == usize::try_from(labels[*i]).ok()
+        });
+        assert_eq!(correct, hits.count());
+        let mut out = logits.to_vec();
+        assert_eq!(forward_in_place(&mut out, labels, None), mean);
+    }
+
+    #[test]
+    fn against_the_definition() {
+        for (rows, width) in [(0, 5), (1, 1), (3, 2), (7, 37), (40, 1000), (5, 30_000)] {
+            check(&values::<f64>(rows * width, 1), &labels(rows, width), 1e-13);
+            check(&values::<f32>(rows * width, 1), &labels(rows, width), 5e-7);
+        }
+    }
+
+    /// The gradient is the derivative of the loss.
+    #[test]
+    fn differences() {
+        let (logits, labels) = (values::<f64>(6 * 5, 3), labels(6, 5));
+        let mut gradient = logits.clone();
+        forward_in_place(&mut gradient, &labels, None);
+        for (i, gradient) in gradient.iter().enumerate() {
+            let at = |h: f64| {
+                let mut logits = logits.clone();
+                logits[i] += h;
+                evaluate(&logits, &labels, None).0
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((gradient - difference).abs() < 1e-9, "{i}");
+        }
+    }
+
+    #[test]
+    fn extremes() {
+        fn check_both<F: Real>() {
+            let infinity = F::NEG_INFINITY;
+            let x = [1e4, -1e4, 0.0, 1e4, 1e4, -1e4].map(F::of);
+            check(&x, &[1, 0], 1e-12);
+            check(&[F::ZERO, infinity, F::ONE], &[2], 1e-6);
+        }
+        check_both::<f32>();
+        check_both::<f64>();
+        // All equal: the first counts as the largest.
+        assert_eq!(evaluate(&[3.0_f32; 8], &[0, 1], None), (4.0_f64.ln(), 1));
+        assert!(evaluate(&[f32::NAN, 1.0], &[1], None).0.is_nan());
+    }
+
+    #[test]
+    fn no_label_counts() {
+        let mut logits = values::<f32>(12, 1);
+        assert_eq!(evaluate(&logits, &[IGNORE; 3], None), (0.0, 0));
+        assert_eq!(forward_in_place(&mut logits, &[IGNORE; 3], None), 0.0);
+        assert_eq!(logits, [0.0; 12]);
+    }
+
+    #[test]
+    #[should_panic(expected = "label 4 of 4")]
+    fn label_out_of_range() {
+        let _ = evaluate(&[0.0_f32; 8], &[0, 4], None);
+    }
+
+    #[test]
+    fn same_bits() {
+        let (logits, labels) = (values::<f64>(5000 * 11, 1), labels(5000, 11));
+        same_on_threads(|| {
+            let mut out = logits.clone();
+            let loss = forward_in_place(&mut out, &labels, None);
+            out.push(loss);
+            out.push(evaluate(&logits, &labels, None).0);
+            out
+        });
+    }
 }

@@ -4,7 +4,7 @@ use crate::{Real, chunks, vectorized};
 use rayon::prelude::*;
 
 /// Columns that a task sums at once.
-const COLUMNS: usize = 64;
+const COLUMNS: usize = 128;
 
 /// `out` (N, H) ← the rows of `table` (V, H) that `ids` (N) name; added to `out` where `add`.
 ///
@@ -88,4 +88,82 @@ fn check<F>(rows: &[F], ids: &[i64], table: &[F]) -> usize {
         assert!((0..height as i64).contains(id), "id {id} of {height}");
     }
     width.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, same_on_threads, values};
+
+    /// Few different ids where `height` is small, in no order, the last row of the table among them.
+    fn ids(n: usize, height: usize) -> Vec<i64> {
+        (0..n)
+            .map(|i| (height - 1 - i * i * 7 % height) as i64)
+            .collect()
+    }
+
+    const SHAPES: [(usize, usize, usize); 6] = [
+        (0, 5, 3),
+        (1, 1, 1),
+        (7, 3, 5),
+        (50, 1000, 128),
+        (300, 2, 131),
+        (2000, 90, 300),
+    ];
+
+    #[test]
+    fn gather_copies_or_adds_rows() {
+        for (n, height, width) in SHAPES {
+            let (table, ids) = (values::<f32>(height * width, 1), ids(n, height));
+            let before = values::<f32>(n * width, 2);
+            let mut out = before.clone();
+            gather(&table, &ids, &mut out, true);
+            let mut copy = before.clone();
+            gather(&table, &ids, &mut copy, false);
+            for i in 0..n * width {
+                let x = table[ids[i / width] as usize * width + i % width];
+                assert_eq!((copy[i], out[i]), (x, before[i] + x));
+            }
+        }
+    }
+
+    #[test]
+    fn scatter_add_against_a_loop() {
+        fn check<F: Real>(tolerance: f64) {
+            for (n, height, width) in SHAPES {
+                let (d, ids) = (values::<F>(n * width, 1), ids(n, height));
+                let mut table = values::<F>(height * width, 2);
+                let mut exact: Vec<f64> = table.iter().map(|x| x.f64()).collect();
+                for (i, d) in d.iter().enumerate() {
+                    exact[ids[i / width] as usize * width + i % width] += d.f64();
+                }
+                scatter_add(&d, &ids, &mut table);
+                assert_close(&table, &exact, tolerance);
+            }
+        }
+        check::<f64>(1e-13);
+        check::<f32>(1.2e-7);
+    }
+
+    #[test]
+    fn same_bits() {
+        let (d, ids) = (values::<f64>(3000 * 137, 1), ids(3000, 90));
+        same_on_threads(|| {
+            let mut table = vec![0.0; 90 * 137];
+            scatter_add(&d, &ids, &mut table);
+            table
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "id 3 of 3")]
+    fn id_too_large() {
+        gather(&[0.0_f32; 6], &[0, 3], &mut [0.0; 4], false);
+    }
+
+    #[test]
+    #[should_panic(expected = "id -1 of 3")]
+    fn id_below_zero() {
+        scatter_add(&[0.0_f32; 4], &[0, -1], &mut [0.0; 6]);
+    }
 }

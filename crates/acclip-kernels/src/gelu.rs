@@ -92,3 +92,89 @@ pub fn backward_in_place<F: Real>(x: &[F], dy: &mut [F]) {
             );
         });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{same_on_threads, values};
+
+    fn exact(x: f64) -> f64 {
+        x * 0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
+    }
+
+    fn forward_of<F: Real>(x: &[F]) -> Vec<F> {
+        let mut y = vec![F::of(7.0); x.len()];
+        forward(x, &mut y);
+        y
+    }
+
+    fn slopes<F: Real>(x: &[F]) -> Vec<F> {
+        let mut dx = vec![F::of(7.0); x.len()];
+        backward(x, &vec![F::ONE; x.len()], &mut dx);
+        dx
+    }
+
+    /// From −12 to 12.
+    fn grid<F: Real>() -> Vec<F> {
+        (-12_000..=12_000)
+            .map(|i| F::of(f64::from(i) * 1e-3))
+            .collect()
+    }
+
+    #[test]
+    fn values_and_slopes() {
+        fn errors<F: Real>() -> (f64, f64) {
+            let x = grid::<F>();
+            let mut errors = (0.0_f64, 0.0_f64);
+            for ((x, y), slope) in x.iter().zip(forward_of(&x)).zip(slopes(&x)) {
+                let x = x.f64();
+                errors.0 = errors
+                    .0
+                    .max((y.f64() - exact(x)).abs() / (1.0 + y.f64().abs()));
+                let h = 1e-5;
+                let difference = (exact(x + h) - exact(x - h)) / (2.0 * h);
+                errors.1 = errors.1.max((slope.f64() - difference).abs());
+            }
+            errors
+        }
+        let (value, slope) = errors::<f64>();
+        assert!(value < 1e-15 && slope < 1e-9, "{value:e} {slope:e}");
+        let (value, slope) = errors::<f32>();
+        assert!(value < 2e-7 && slope < 4e-7, "{value:e} {slope:e}");
+    }
+
+    #[test]
+    fn ends() {
+        fn check<F: Real>() {
+            let infinity = -F::NEG_INFINITY;
+            let x = [-infinity, F::of(-1e4), F::ZERO, F::of(1e4), infinity];
+            assert_eq!(forward_of(&x), [F::ZERO, F::ZERO, F::ZERO, x[3], infinity]);
+            assert_eq!(slopes(&x), [F::ZERO, F::ZERO, F::of(0.5), F::ONE, F::ONE]);
+            let nan = [infinity - infinity];
+            assert!(forward_of(&nan)[0].f64().is_nan() && slopes(&nan)[0].f64().is_nan());
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn backward_multiplies_by_dy_in_place_too() {
+        for n in [0, 1, 17, ENTRIES + 5] {
+            let (x, dy) = (values::<f32>(n, 1), values::<f32>(n, 2));
+            let mut dx = vec![7.0; n];
+            backward(&x, &dy, &mut dx);
+            let mut in_place = dy.clone();
+            backward_in_place(&x, &mut in_place);
+            assert_eq!(dx, in_place);
+            for ((dx, dy), slope) in dx.iter().zip(dy).zip(slopes(&x)) {
+                assert_eq!(*dx, dy * slope);
+            }
+        }
+    }
+
+    #[test]
+    fn same_bits() {
+        let x = values::<f32>(3 * ENTRIES + 5, 3);
+        same_on_threads(|| [forward_of(&x), slopes(&x)].concat());
+    }
+}
