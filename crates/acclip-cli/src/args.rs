@@ -110,6 +110,8 @@ pub enum TrainConfig {
     A,
     /// BERT, 2 layers of 768, 4 × 128 tokens
     B,
+    /// ResNet-18, 32 images of 32 × 32
+    C,
 }
 
 impl TrainConfig {
@@ -117,6 +119,7 @@ impl TrainConfig {
     pub fn unit(self) -> &'static str {
         match self {
             TrainConfig::A | TrainConfig::B => "tokens",
+            TrainConfig::C => "images",
         }
     }
 }
@@ -132,7 +135,7 @@ pub struct BenchTrain {
     /// Steps before those.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub warmup: u16,
-    /// Probability of dropping an entry.
+    /// Probability of dropping an entry (A and B).
     #[arg(long, value_name = "P", default_value_t = 0.1)]
     pub dropout: f64,
     /// Which backend computes: flex; cuda or wgpu in a build with that feature.
@@ -141,6 +144,9 @@ pub struct BenchTrain {
     /// Compute with Burn's own operations instead of the fused ones.
     #[arg(long)]
     pub stock: bool,
+    /// Take the norm of every sequence's gradient in the backward pass, too (A and B).
+    #[arg(long, conflicts_with = "stock")]
+    pub by_example: bool,
     /// Run blocks again in the backward pass instead of keeping what they computed.
     #[arg(long)]
     pub recompute: bool,

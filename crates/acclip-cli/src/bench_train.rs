@@ -15,7 +15,10 @@
 use crate::args::{BenchTrain, TrainConfig};
 use acclip_kernels::attention::Shape;
 use acclip_kernels::{Matrix, MatrixMut, linear, matmul::Threads, matmul_into};
-use acclip_models::{Backend, Bert, BertConfig, Input, MaskedBatch};
+use acclip_models::{
+    Backend, Bert, BertConfig, ImageBatch, Input, MaskedBatch, Normalization, Parameter, ResNet,
+    ResNetConfig, RunningStatistics, Stem,
+};
 use acclip_optim::{Block, Hyper, Layout, Optimizer, State};
 use acclip_train::Error;
 use rand::{RngExt, SeedableRng};
@@ -29,7 +32,11 @@ use std::time::Instant;
 const VOCABULARY: usize = 8192;
 const LENGTH: usize = 128;
 const MASKED: usize = 19;
-/// Of parameters, tokens and dropout masks.
+/// Images in a batch, their rows and columns, and classes.
+const IMAGES: usize = 32;
+const SIDE: usize = 32;
+const CLASSES: usize = 10;
+/// Of parameters, data and dropout masks.
 const SEED: u64 = 0;
 
 /// What was measured, for `--json`.
@@ -47,8 +54,9 @@ struct TrainReport {
     step_ms: Vec<f64>,
     /// Medians, in milliseconds.
     parts_ms: Parts,
-    /// Of the matrix products of a step alone: the median, in milliseconds.
-    products_ms: f64,
+    /// Of the matrix products of a step alone: the median, in milliseconds. Not for C, whose convolutions are no plain
+    /// products.
+    products_ms: Option<f64>,
     /// Tokens, or images, of the median step.
     per_second: f64,
     /// Largest resident memory of the process, in MiB, before the products were timed; `None` where the system does
@@ -94,11 +102,12 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
     println!("  forward   {:8.1} ms", parts.forward);
     println!("  backward  {:8.1} ms", parts.backward);
     println!("  optimizer {:8.1} ms", parts.optimizer);
-    let outside = 100.0 * (1.0 - report.products_ms / step);
-    println!(
-        "products    {:8.1} ms   alone: {outside:.0} % of a step is something else",
-        report.products_ms
-    );
+    if let Some(products) = report.products_ms {
+        let outside = 100.0 * (1.0 - products / step);
+        println!(
+            "products    {products:8.1} ms   alone: {outside:.0} % of a step is something else"
+        );
+    }
     println!(
         "speed       {:8.0} {} a second",
         report.per_second,
@@ -117,34 +126,39 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
 
 fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
     let mut subject = Subject::new(args)?;
-    let params = subject.params.len();
     let mut rows = Vec::new();
     for step in 0..args.warmup + args.steps {
-        let row = subject.step()?;
+        let row = subject.step(args.by_example)?;
         if step >= args.warmup {
             rows.push(row);
         }
     }
     let peak_memory_mib = peak_memory();
-    let products = Products::of(&subject.model, &subject.batch);
-    let products_ms: Vec<f64> = (0..=args.steps).map(|_| products.time()).skip(1).collect();
+    let products = match &subject.model {
+        Model::Bert(model, tokens) => Some(Products::of(model, tokens)),
+        Model::ResNet(..) => None,
+    };
+    let products_ms = products.map(|products| {
+        let times: Vec<f64> = (0..=args.steps).map(|_| products.time()).skip(1).collect();
+        median(&times)
+    });
     let column = |i: usize| median(&rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
     let step_ms: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
-    let batch = subject.batch.batch * LENGTH;
+    let batch = subject.model.batch();
     Ok(TrainReport {
         version: env!("CARGO_PKG_VERSION"),
         config: format!("{:?}", args.config),
         backend: args.backend,
         threads: rayon::current_num_threads(),
         seed: SEED,
-        params,
+        params: subject.params.len(),
         batch,
         parts_ms: Parts {
             forward: column(0),
             backward: column(1),
             optimizer: column(2),
         },
-        products_ms: median(&products_ms),
+        products_ms,
         per_second: batch as f64 / median(&step_ms) * 1e3,
         step_ms,
         peak_memory_mib,
@@ -153,25 +167,28 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
     })
 }
 
-/// A model in training.
-struct Subject {
-    model: Bert,
-    batch: Tokens,
-    params: Arc<Vec<f32>>,
-    grad: Vec<f32>,
-    layout: Layout,
-    optimizer: Optimizer,
-    state: State<f32>,
-    generator: ChaCha8Rng,
-    copied: u64,
-    loss: f64,
+/// A model, and the batch that it sees at every step.
+enum Model {
+    Bert(Bert, Tokens),
+    ResNet(ResNet, Images, RunningStatistics<f32>),
 }
 
-impl Subject {
-    fn new(args: &BenchTrain) -> Result<Self, Error> {
+impl Model {
+    fn new(args: &BenchTrain, generator: &mut ChaCha8Rng) -> Result<Self, Error> {
+        let device = args.backend.device()?;
         let (layers, hidden, heads, batch) = match args.config {
             TrainConfig::A => (4, 256, 4, 16),
             TrainConfig::B => (2, 768, 12, 4),
+            TrainConfig::C => {
+                let config = ResNetConfig {
+                    stem: Stem::Small,
+                    channels: 3,
+                    classes: CLASSES,
+                };
+                let model = ResNet::new(config, &device)?.with_stock_operations(args.stock);
+                let running = model.running_statistics();
+                return Ok(Model::ResNet(model, Images::draw(generator), running));
+            }
         };
         let config = BertConfig {
             vocab_size: VOCABULARY,
@@ -184,23 +201,61 @@ impl Subject {
             dropout: args.dropout,
             attention: true,
         };
-        let model = Bert::new(config, &args.backend.device()?)?
+        let model = Bert::new(config, &device)?
             .with_stock_operations(args.stock)
             .with_recomputation(args.recompute);
+        Ok(Model::Bert(model, Tokens::draw(batch, generator)))
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        match self {
+            Model::Bert(model, _) => model.parameters(),
+            Model::ResNet(model, ..) => model.parameters(),
+        }
+    }
+
+    fn init(&self, generator: &mut ChaCha8Rng) -> Vec<f32> {
+        match self {
+            Model::Bert(model, _) => model.config().init(generator),
+            Model::ResNet(model, ..) => model.config().init(generator),
+        }
+    }
+
+    /// Tokens or images in the batch.
+    fn batch(&self) -> usize {
+        match self {
+            Model::Bert(_, tokens) => tokens.tokens.len(),
+            Model::ResNet(_, images, _) => images.labels.len(),
+        }
+    }
+}
+
+/// A model in training.
+struct Subject {
+    model: Model,
+    params: Arc<Vec<f32>>,
+    grad: Vec<f32>,
+    layout: Layout,
+    optimizer: Optimizer,
+    state: State<f32>,
+    generator: ChaCha8Rng,
+    copied: u64,
+    loss: f64,
+}
+
+impl Subject {
+    fn new(args: &BenchTrain) -> Result<Self, Error> {
         let mut generator = ChaCha8Rng::seed_from_u64(SEED);
-        let params = model.config().init(&mut generator);
+        let model = Model::new(args, &mut generator)?;
+        let params = model.init(&mut generator);
         let blocks = model.parameters().iter();
-        let layout = Layout::new(
-            blocks
-                .map(|p| Block::new(p.name.clone(), p.shape.clone(), p.decay))
-                .collect(),
-        )?;
+        let block = |p: &Parameter| Block::new(p.name.clone(), p.shape.clone(), p.decay);
+        let layout = Layout::new(blocks.map(block).collect())?;
         let optimizer = Optimizer::new("adamw", &Hyper::default())?;
         Ok(Self {
             state: optimizer.init(&layout),
             grad: vec![0.0; params.len()],
             params: Arc::new(params),
-            batch: Tokens::draw(batch, &mut generator),
             model,
             layout,
             optimizer,
@@ -211,20 +266,63 @@ impl Subject {
     }
 
     /// One step; milliseconds of forward, backward and optimizer.
-    fn step(&mut self) -> Result<[f64; 3], Error> {
+    fn step(&mut self, by_example: bool) -> Result<[f64; 3], Error> {
+        let grad = &mut self.grad;
         let start = Instant::now();
-        let batch = self.batch.view();
-        let forward = (self.model).forward(&self.params, &batch, Some(&mut self.generator))?;
-        self.loss = forward.loss;
-        self.copied = forward.copied();
-        let forward_end = Instant::now();
-        forward.backward(&mut self.grad)?;
+        let forward_end = match &mut self.model {
+            Model::Bert(model, tokens) => {
+                let masks = Some(&mut self.generator as &mut dyn rand::Rng);
+                let forward = model.forward(&self.params, &tokens.view(), masks)?;
+                (self.loss, self.copied) = (forward.loss, forward.copied());
+                let forward_end = Instant::now();
+                match by_example {
+                    true => drop(forward.backward_by_example(grad, None)?),
+                    false => forward.backward(grad)?,
+                }
+                forward_end
+            }
+            Model::ResNet(model, images, running) => {
+                let normalization = Normalization::Batch(running);
+                let forward = model.forward(&self.params, &images.view(), normalization)?;
+                (self.loss, self.copied) = (forward.loss, forward.copied());
+                let forward_end = Instant::now();
+                forward.backward(grad)?;
+                forward_end
+            }
+        };
         let backward_end = Instant::now();
         let params: &mut Vec<f32> = Arc::make_mut(&mut self.params);
         (self.optimizer).step(1e-4, &self.layout, params, &self.grad, &mut self.state)?;
         let ends = [forward_end, backward_end, Instant::now()];
         let begins = [start, forward_end, backward_end];
         Ok([0, 1, 2].map(|i| (ends[i] - begins[i]).as_secs_f64() * 1e3))
+    }
+}
+
+/// Made-up images.
+struct Images {
+    images: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+impl Images {
+    fn draw(generator: &mut ChaCha8Rng) -> Self {
+        let len = IMAGES * SIDE * SIDE * 3;
+        Self {
+            images: (0..len)
+                .map(|_| generator.random_range(-1.0..1.0))
+                .collect(),
+            labels: (0..IMAGES).map(|i| (i % CLASSES) as u32).collect(),
+        }
+    }
+
+    fn view(&self) -> ImageBatch<'_, f32> {
+        ImageBatch {
+            images: &self.images,
+            height: SIDE,
+            width: SIDE,
+            labels: &self.labels,
+        }
     }
 }
 

@@ -13,8 +13,10 @@
 //! This crate knows no tensor, no parameter and no model.
 
 pub mod attention;
+pub mod batch_norm;
 pub mod by_example;
 pub mod chunks;
+pub mod convolution;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;
@@ -24,10 +26,12 @@ pub mod layer_norm;
 pub mod linear;
 pub mod matmul;
 mod philox;
+pub mod pool;
 mod real;
 #[cfg(test)]
 mod testing;
 pub mod transpose;
+mod winograd;
 
 pub use dropout::Dropout;
 pub use layer_norm::LayerNorm;

@@ -299,11 +299,11 @@ impl<F: Real> Pass<F> {
             let names = ["query", "key", "value"].map(|q| name(&format!("attention.self.{q}")));
             let qkv = ops::packed_linear(w, &names, h.clone());
             let a = ops::attention(w, &self.heads, qkv, dropout(1));
-            let a = ops::linear_named(w, &name("attention.output.dense"), a);
+            let a = ops::linear(w, &name("attention.output.dense"), a);
             h = ops::residual_norm(w, &name("attention.output.LayerNorm"), h, a, dropout(2));
         }
         let f = ops::linear_gelu(w, &name("intermediate.dense"), h.clone());
-        let f = ops::linear_named(w, &name("output.dense"), f);
+        let f = ops::linear(w, &name("output.dense"), f);
         ops::residual_norm(w, &name("output.LayerNorm"), h, f, dropout(3))
     }
 

@@ -15,6 +15,7 @@ mod error;
 mod masked_batch;
 mod ops;
 mod parameters;
+mod resnet;
 mod weights;
 
 pub use backend::{Backend, Device};
@@ -24,3 +25,6 @@ pub use by_example::ByExample;
 pub use error::Error;
 pub use masked_batch::{Input, MaskedBatch, gaussian_vectors};
 pub use parameters::{Parameter, Real, len};
+pub use resnet::{
+    ImageBatch, ImageForward, Normalization, ResNet, ResNetConfig, RunningStatistics, Stem,
+};

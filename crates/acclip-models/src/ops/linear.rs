@@ -9,17 +9,17 @@ use acclip_kernels::{gelu, linear as kernel};
 use burn::tensor::{Tensor, activation};
 use std::ops::Range;
 
-/// y (N, O) = x Wᵀ + b, with x (N, I), W (O, I) called `weight` and b (O) called `bias`.
-pub(crate) fn linear<F: Real>(w: &Weights<F>, weight: &str, bias: &str, x: Tensor<2>) -> Tensor<2> {
-    match (w.slot(weight), w.slot(bias)) {
+/// y (N, O) = x Wᵀ + b, with x (N, I), and W (O, I) and b (O) called `name`.weight and `name`.bias.
+pub(crate) fn linear<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
+    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+    match (w.slot(&weight), w.slot(&bias)) {
         (Some(weight), Some(bias)) => fused(weight, bias, x),
-        _ => x.matmul(w.leaf::<2>(weight).transpose()) + w.vector(bias).unsqueeze(),
+        _ => stock(w, &weight, &bias, x),
     }
 }
 
-/// y (N, O) = x Wᵀ + b, with `name`.weight and `name`.bias.
-pub(crate) fn linear_named<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
-    linear(w, &format!("{name}.weight"), &format!("{name}.bias"), x)
+fn stock<F: Real>(w: &Weights<F>, weight: &str, bias: &str, x: Tensor<2>) -> Tensor<2> {
+    x.matmul(w.leaf::<2>(weight).transpose()) + w.vector(bias).unsqueeze()
 }
 
 /// Several linear layers of one input side by side, y (N, Σ O): the weights stand side by side in the flat buffer
@@ -28,10 +28,7 @@ pub(crate) fn packed_linear<F: Real>(w: &Weights<F>, names: &[String], x: Tensor
     let [weights, biases] =
         ["weight", "bias"].map(|kind| w.slots(&format!("{}.{kind}", names[0]), names.len()));
     let (Some(weights), Some(biases)) = (weights, biases) else {
-        let parts = names.iter().map(|name| {
-            let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-            linear(w, &weight, &bias, x.clone())
-        });
+        let parts = names.iter().map(|name| linear(w, name, x.clone()));
         return Tensor::cat(parts.collect(), 1);
     };
     fused(weights, biases, x)
@@ -41,7 +38,7 @@ pub(crate) fn packed_linear<F: Real>(w: &Weights<F>, names: &[String], x: Tensor
 pub(crate) fn linear_gelu<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
     let (Some(slot), Some(bias_slot)) = (w.slot(&weight), w.slot(&bias)) else {
-        return activation::gelu(linear(w, &weight, &bias, x));
+        return activation::gelu(stock(w, &weight, &bias, x));
     };
     let layer = Layer::new(slot, bias_slot, x.dims());
     let (x, node) = read::<F, 2>(x);
@@ -64,7 +61,7 @@ pub(crate) fn tied_decoder<F: Real>(
     x: Tensor<2>,
 ) -> Tensor<2> {
     let (Some(slot), Some(bias_slot)) = (w.slot(table), w.slot(bias)) else {
-        return linear(w, table, bias, x);
+        return stock(w, table, bias, x);
     };
     let layer = Layer::new(slot, bias_slot, x.dims());
     let (x, node) = read::<F, 2>(x);

@@ -7,6 +7,7 @@
 
 mod attention;
 mod embedding;
+mod image;
 mod linear;
 mod loss;
 mod norm;
@@ -15,7 +16,8 @@ mod tape;
 
 pub(crate) use attention::{Heads, attention};
 pub(crate) use embedding::{Table, embed, select_rows};
-pub(crate) use linear::{linear_gelu, linear_named, packed_linear, tied_decoder};
+pub(crate) use image::{Relu, average_pool, batch_norm, convolution, max_pool, stem};
+pub(crate) use linear::{linear, linear_gelu, packed_linear, tied_decoder};
 pub(crate) use loss::{cross_entropy, score};
 pub(crate) use norm::{dropout, layer_norm, residual_norm};
 pub(crate) use recompute::recompute;

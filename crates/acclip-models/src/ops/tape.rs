@@ -9,9 +9,9 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
+use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::{Autodiff, BackendTypes, DispatchDevice, Flex};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Shape, Tensor, TensorData};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -47,6 +47,12 @@ impl<F: Real> Values<F> {
             tensor: tensor.to_contiguous(),
             real: PhantomData,
         }
+    }
+
+    /// A tensor of the same numbers.
+    fn reshape(self, shape: &[usize]) -> FlexTensor {
+        let layout = Layout::contiguous(Shape::from(shape.to_vec()));
+        self.tensor.with_layout(layout)
     }
 
     /// The numbers as a vector: without a copy if nobody else looks at them.
@@ -94,13 +100,10 @@ pub(crate) fn start<F: Real, const D: usize>(
     shape: [usize; D],
     tracked: bool,
 ) -> Tensor<D> {
-    let tensor = Tensor::<1>::from_primitive::<Flex>(values.tensor).reshape(shape);
+    let tensor = values.reshape(&shape);
     match tracked {
-        true => {
-            let tensor = tensor.try_into_primitive::<Flex>().expect(ON_FLEX);
-            Tensor::from_primitive::<Autodiff<Flex>>(Tracked::new(tensor).require_grad())
-        }
-        false => tensor,
+        true => Tensor::from_primitive::<Autodiff<Flex>>(Tracked::new(tensor).require_grad()),
+        false => Tensor::from_primitive::<Flex>(tensor),
     }
 }
 
@@ -108,11 +111,11 @@ pub(crate) fn start<F: Real, const D: usize>(
 /// ∂loss/∂input for each input, `None` where there is none to give.
 pub(crate) fn record<F: Real, const N: usize, const D: usize>(
     inputs: [Node; N],
-    output: Vec<F>,
+    output: impl Into<Values<F>>,
     shape: [usize; D],
     backward: impl FnOnce(Values<F>) -> [Option<Vec<F>>; N] + Send + 'static,
 ) -> Tensor<D> {
-    let output = flex(output, &shape);
+    let output = output.into().reshape(&shape);
     if inputs.iter().any(|input| input.guard.is_none()) {
         return Tensor::from_primitive::<Flex>(output);
     }
