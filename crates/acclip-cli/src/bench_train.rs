@@ -57,10 +57,11 @@ struct TrainReport {
     /// Of the matrix products of a step alone: the median, in milliseconds. Not for C, whose convolutions are no plain
     /// products.
     products_ms: Option<f64>,
+    /// How many times as long a step takes with the norms of every example's gradient; where they are asked for.
+    by_example_ratio: Option<f64>,
     /// Tokens, or images, of the median step.
     per_second: f64,
-    /// Largest resident memory of the process, in MiB, before the products were timed; `None` where the system does
-    /// not say.
+    /// Largest resident memory of the process, in MiB, after the warm-up; `None` where the system does not say.
     peak_memory_mib: Option<f64>,
     /// Bytes that a step copies between the flat parameters and gradient and tensors.
     copied_bytes: u64,
@@ -108,6 +109,11 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
             "products    {products:8.1} ms   alone: {outside:.0} % of a step is something else"
         );
     }
+    if let Some(ratio) = report.by_example_ratio {
+        println!(
+            "by example  {ratio:8.2} times a step, with the norm of every sequence's gradient"
+        );
+    }
     println!(
         "speed       {:8.0} {} a second",
         report.per_second,
@@ -126,22 +132,23 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
 
 fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
     let mut subject = Subject::new(args)?;
-    let mut rows = Vec::new();
-    for step in 0..args.warmup + args.steps {
-        let row = subject.step(args.by_example)?;
-        if step >= args.warmup {
-            rows.push(row);
-        }
+    for _ in 0..args.warmup {
+        subject.step(args.by_example)?;
     }
     let peak_memory_mib = peak_memory();
     let products = match &subject.model {
         Model::Bert(model, tokens) => Some(Products::of(model, tokens)),
         Model::ResNet(..) => None,
     };
-    let products_ms = products.map(|products| {
-        let times: Vec<f64> = (0..=args.steps).map(|_| products.time()).skip(1).collect();
-        median(&times)
-    });
+    // By turns, so that a noisy neighbour meets all.
+    let (mut rows, mut products_ms, mut by_example) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..args.steps {
+        rows.push(subject.step(false)?);
+        products_ms.extend(products.as_ref().map(Products::time));
+        if args.by_example {
+            by_example.push(subject.step(true)?.iter().sum::<f64>());
+        }
+    }
     let column = |i: usize| median(&rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
     let step_ms: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
     let batch = subject.model.batch();
@@ -158,7 +165,11 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
             backward: column(1),
             optimizer: column(2),
         },
-        products_ms,
+        products_ms: (!products_ms.is_empty()).then(|| median(&products_ms)),
+        by_example_ratio: (!by_example.is_empty()).then(|| {
+            let ratios = by_example.iter().zip(&step_ms).map(|(b, step)| b / step);
+            median(&ratios.collect::<Vec<_>>())
+        }),
         per_second: batch as f64 / median(&step_ms) * 1e3,
         step_ms,
         peak_memory_mib,

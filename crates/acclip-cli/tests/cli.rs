@@ -380,7 +380,7 @@ fn wrong_input_is_answered_clearly() {
     write("broken.toml", b"[train\nsteps = 3\n");
     write("file", b"x");
     let smoke = "train --preset smoke";
-    let cases: [(String, &[&str]); 24] = [
+    let cases: [(String, &[&str]); 26] = [
         ("noise none.csv".into(), &["none.csv", "no such file"]),
         ("noise empty.txt".into(), &["empty.txt"]),
         (
@@ -419,6 +419,8 @@ fn wrong_input_is_answered_clearly() {
         ("train --preset quik".into(), &["did you mean 'quick'?"]),
         ("train broken.toml".into(), &["broken.toml", "line 1"]),
         ("bench optim --params 0".into(), &["--params", "at least 1"]),
+        ("bench train --dropout 1.5".into(), &["dropout", "[0, 1)"]),
+        ("bench train --backend cpu".into(), &["flex, cuda, wgpu"]),
         (
             "bench optim --optimizers aclip".into(),
             &["aclip", "acclip"],
@@ -498,4 +500,30 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     edit("run/config.toml", &config);
     edit("text.txt", &(place.read("text.txt") + "more"));
     refused("train --resume run", "the corpus has changed");
+}
+
+/// A step of the smaller BERT, with what the JSON promises; the ratios are for the documentation.
+#[test]
+fn bench_train_reports_a_step() {
+    let place = Place::new();
+    let output = place.run("bench train --config B --steps 1 --warmup 1 --by-example --json");
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
+    assert_eq!(report["config"], "B");
+    assert_eq!((number("params"), number("batch")), (21_168_896.0, 512.0));
+    assert_eq!(number("copied_bytes"), 0.0);
+    let parts =
+        ["forward", "backward", "optimizer"].map(|part| report["parts_ms"][part].as_f64().unwrap());
+    let step = report["step_ms"][0].as_f64().unwrap();
+    assert!(
+        parts.iter().all(|part| *part > 0.0) && (parts.iter().sum::<f64>() - step).abs() < 1e-6
+    );
+    assert!(number("products_ms") > 0.0 && number("by_example_ratio") > 0.0);
+    // A new model guesses: ln 8192 = 9.01; it has learnt a little since.
+    assert!((7.0..9.3).contains(&number("loss")), "{report}");
+    let stock = place.run("bench train --config B --steps 1 --warmup 0 --stock --json");
+    let report: Value = serde_json::from_slice(&stock.stdout).unwrap();
+    // Parameters up, gradient down.
+    assert_eq!(report["copied_bytes"], 2 * 4 * 21_168_896);
 }

@@ -41,7 +41,8 @@ pub struct Evaluation {
     pub masked: usize,
 }
 
-/// A finished forward pass, from which the gradient can be taken.
+/// A finished forward pass, from which the gradient can be taken. One that is dropped instead keeps its memory until a
+/// later backward pass, in which Burn frees it.
 pub struct Forward<F> {
     /// Mean cross-entropy over the masked positions, in nats.
     pub loss: f64,

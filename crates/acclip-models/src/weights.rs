@@ -163,7 +163,7 @@ impl<F: Real> Weights<F> {
     pub fn copied(&self) -> u64 {
         match self.place {
             Place::Flat(..) => 0,
-            Place::Leaves(_) => (self.table.len() * size_of::<F>()) as u64,
+            Place::Leaves(_) => (2 * self.table.len() * size_of::<F>()) as u64,
         }
     }
 

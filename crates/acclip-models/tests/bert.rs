@@ -271,3 +271,25 @@ fn what_does_not_fit_is_named() {
             .contains("tiny")
     );
 }
+
+/// After a pass nobody else looks at the parameters, and gradient and parameters stand where they stood.
+#[test]
+fn neither_parameters_nor_gradient_are_copied() {
+    let (bert, example) = (bert(true, 0.2), Example::new());
+    let mut params = parameters(&bert);
+    let mut grad = vec![0.0; params.len()];
+    let places = (params.as_ptr(), grad.as_ptr());
+    let mut masks = ChaCha8Rng::seed_from_u64(3);
+    let forward = bert
+        .forward(&params, &example.batch(true), Some(&mut masks))
+        .unwrap();
+    assert_eq!(forward.copied(), 0);
+    assert!(
+        Arc::get_mut(&mut params).is_none(),
+        "the pass looks at them"
+    );
+    forward.backward(&mut grad).unwrap();
+    assert!(Arc::get_mut(&mut params).is_some(), "the pass is over");
+    let params: &mut Vec<f64> = Arc::make_mut(&mut params);
+    assert_eq!((params.as_ptr(), grad.as_ptr()), places);
+}

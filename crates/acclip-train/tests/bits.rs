@@ -171,6 +171,15 @@ fn one_two_and_four_threads_give_the_same_bits() {
 }
 
 #[test]
+fn recomputation_changes_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let configs = ["model.recompute=false", "model.recompute=true"]
+        .map(|setting| config(folder.path(), &[setting, "train.steps=5"]));
+    let dataset = Dataset::load(&configs[0], None).unwrap();
+    assert!(trained(&configs[0], &dataset) == trained(&configs[1], &dataset));
+}
+
+#[test]
 fn another_seed_gives_other_bits() {
     let folder = tempfile::tempdir().unwrap();
     let seeds = ["seed=0", "seed=1"].map(|seed| config(folder.path(), &[seed]));
