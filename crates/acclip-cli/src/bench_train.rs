@@ -136,7 +136,7 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
         subject.step(args.by_example)?;
     }
     let peak_memory_mib = peak_memory();
-    let products = match &subject.model {
+    let mut products = match &subject.model {
         Model::Bert(model, tokens) => Some(Products::of(model, tokens)),
         Model::ResNet(..) => None,
     };
@@ -144,7 +144,7 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
     let (mut rows, mut products_ms, mut by_example) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.steps {
         rows.push(subject.step(false)?);
-        products_ms.extend(products.as_ref().map(Products::time));
+        products_ms.extend(products.as_mut().map(Products::time));
         if args.by_example {
             by_example.push(subject.step(true)?.iter().sum::<f64>());
         }
@@ -383,6 +383,7 @@ struct Products {
     attention: Shape,
     layers: usize,
     numbers: Vec<f32>,
+    results: Vec<f32>,
 }
 
 impl Products {
@@ -402,6 +403,7 @@ impl Products {
         let sizes = linears.iter().map(|(shape, _)| largest(*shape));
         let numbers = (0..sizes.max().expect("has some")).map(|i| (i % 1001) as f32 / 1e3);
         Self {
+            results: vec![0.0; numbers.len()],
             numbers: numbers.collect(),
             linears,
             attention: Shape {
@@ -415,14 +417,13 @@ impl Products {
     }
 
     /// Milliseconds that all of them take.
-    fn time(&self) -> f64 {
-        let mut gradient = vec![0.0; self.numbers.len()];
+    fn time(&mut self) -> f64 {
         let start = Instant::now();
         for ([n, inputs, outputs], times) in self.linears.iter().copied() {
             let x = &self.numbers[..n * inputs];
             let w = &self.numbers[..inputs * outputs];
             let dy = &self.numbers[..n * outputs];
-            let dw = &mut gradient[..inputs * outputs];
+            let dw = &mut self.results[..inputs * outputs];
             for _ in 0..times {
                 drop(linear::forward(x, w, None, n, inputs, outputs));
                 linear::backward_weight(x, dy, dw, false, n, inputs, outputs);
@@ -430,23 +431,24 @@ impl Products {
             }
         }
         for _ in 0..self.layers {
-            self.attend(&mut gradient);
+            self.attend();
         }
         start.elapsed().as_secs_f64() * 1e3
     }
 
     /// Those of a layer's attention.
-    fn attend(&self, out: &mut [f32]) {
+    fn attend(&mut self) {
         let Shape {
             batch,
             length: t,
             heads,
             width,
         } = self.attention;
-        let parts = out.par_chunks_mut(t * t.max(width)).take(batch);
+        let numbers = &self.numbers;
+        let parts = self.results.par_chunks_mut(t * t.max(width)).take(batch);
         parts.for_each(|out| {
-            let tall = Matrix::strided(&self.numbers, t, width, heads * width);
-            let square = Matrix::new(&self.numbers[..t * t], t, t);
+            let tall = Matrix::strided(numbers, t, width, heads * width);
+            let square = Matrix::new(&numbers[..t * t], t, t);
             for _ in 0..heads {
                 for _ in 0..2 {
                     let scores = MatrixMut::new(&mut out[..t * t], t, t);
