@@ -211,6 +211,15 @@ impl<F: Real> BatchNorm<'_, F> {
     /// # Panics
     /// If a length does not fit.
     pub fn backward(&self, x: &[F], y: &[F], dy: &[F], gradients: Gradients<F>) {
+        if self.relu {
+            self.backward_as::<true>(x, y, dy, gradients);
+        } else {
+            self.backward_as::<false>(x, x, dy, gradients);
+        }
+    }
+
+    /// As [`Self::backward`], with the test for the ReLU out of the loops.
+    fn backward_as<const RELU: bool>(&self, x: &[F], y: &[F], dy: &[F], gradients: Gradients<F>) {
         let Gradients {
             dx,
             mut dresidual,
@@ -219,7 +228,6 @@ impl<F: Real> BatchNorm<'_, F> {
         } = gradients;
         let channels = self.channels();
         let rows = rows(x, channels);
-        let y = if self.relu { y } else { x };
         assert_eq!(y.len(), x.len(), "y (R, C)");
         assert_eq!(dy.len(), x.len(), "dy (R, C)");
         assert_eq!(dx.len(), x.len(), "dx (R, C)");
@@ -230,7 +238,6 @@ impl<F: Real> BatchNorm<'_, F> {
         assert_eq!(dgamma.len(), channels, "dgamma (C)");
         assert_eq!(dbeta.len(), channels, "dbeta (C)");
         let mean = &self.statistics.mean[..channels];
-        let relu = self.relu;
 
         // Σ g and Σ g (x − μ).
         let mut sums = vec![0.0; 2 * channels];
@@ -245,17 +252,12 @@ impl<F: Real> BatchNorm<'_, F> {
                     .zip(y[range.clone()].chunks_exact(channels))
                     .zip(dy[range].chunks_exact(channels));
                 for ((x, y), dy) in rows {
-                    for c in 0..channels {
-                        let g = masked(dy[c], y[c], relu).f64();
-                        sums[c] += g;
-                        products[c] += g * (x[c].f64() - mean[c].f64());
-                    }
+                    add_row::<F, RELU>(sums, products, x, y, dy, mean);
                 }
             },
         );
         let (sums, products) = sums.split_at(channels);
         let n = rows.max(1) as f64;
-        // dx = scale (g − offset − slope (x − μ)).
         let mut scale = Vec::with_capacity(channels);
         let mut offset = vec![F::ZERO; channels];
         let mut slope = vec![F::ZERO; channels];
@@ -283,12 +285,8 @@ impl<F: Real> BatchNorm<'_, F> {
                 crate::vectorized(
                     #[inline(always)]
                     || {
-                        let (scale, offset) = (&scale[..channels], &offset[..channels]);
-                        let slope = &slope[..channels];
                         if let Some(dresidual) = &mut dresidual {
-                            for (dresidual, (dy, y)) in dresidual.iter_mut().zip(dy.iter().zip(y)) {
-                                *dresidual = masked(*dy, *y, relu);
-                            }
+                            mask::<F, RELU>(dresidual, dy, y);
                         }
                         let rows = dx
                             .chunks_exact_mut(channels)
@@ -296,12 +294,8 @@ impl<F: Real> BatchNorm<'_, F> {
                             .zip(y.chunks_exact(channels))
                             .zip(dy.chunks_exact(channels));
                         for (((dx, x), y), dy) in rows {
-                            for c in 0..channels {
-                                dx[c] = scale[c]
-                                    * (masked(dy[c], y[c], relu)
-                                        - offset[c]
-                                        - (x[c] - mean[c]) * slope[c]);
-                            }
+                            mask::<F, RELU>(dx, dy, y);
+                            row(dx, x, mean, &scale, &offset, &slope);
                         }
                     },
                 );
@@ -309,10 +303,47 @@ impl<F: Real> BatchNorm<'_, F> {
     }
 }
 
+// The loops over channels are functions, so that the compiler knows that their slices do not overlap.
+
+/// Σ g and Σ g (x − μ), one row further.
+#[inline(always)]
+fn add_row<F: Real, const RELU: bool>(
+    sums: &mut [f64],
+    products: &mut [f64],
+    x: &[F],
+    y: &[F],
+    dy: &[F],
+    mean: &[F],
+) {
+    let row = x.iter().zip(y).zip(dy).zip(mean);
+    for ((((x, y), dy), mean), (sum, product)) in row.zip(sums.iter_mut().zip(products)) {
+        let g = masked::<F, RELU>(*dy, *y).f64();
+        *sum += g;
+        *product += g * (x.f64() - mean.f64());
+    }
+}
+
+/// g.
+#[inline(always)]
+fn mask<F: Real, const RELU: bool>(g: &mut [F], dy: &[F], y: &[F]) {
+    for (g, (dy, y)) in g.iter_mut().zip(dy.iter().zip(y)) {
+        *g = masked::<F, RELU>(*dy, *y);
+    }
+}
+
+/// scale (g − offset − slope (x − μ)), from g and in its place.
+#[inline(always)]
+fn row<F: Real>(g: &mut [F], x: &[F], mean: &[F], scale: &[F], offset: &[F], slope: &[F]) {
+    let row = x.iter().zip(mean).zip(scale.iter().zip(offset).zip(slope));
+    for (g, ((x, mean), ((scale, offset), slope))) in g.iter_mut().zip(row) {
+        *g = *scale * (*g - *offset - *slope * (*x - *mean));
+    }
+}
+
 /// dy where y > 0 or there is no ReLU, else 0.
 #[inline(always)]
-fn masked<F: Real>(dy: F, y: F, relu: bool) -> F {
-    if !relu || y > F::ZERO { dy } else { F::ZERO }
+fn masked<F: Real, const RELU: bool>(dy: F, y: F) -> F {
+    if !RELU || y > F::ZERO { dy } else { F::ZERO }
 }
 
 /// R.

@@ -258,7 +258,7 @@ pub(crate) mod tests {
             (shape(1, (23, 20), 3, 5, 11, 4, 2), false),
             (shape(1, (3, 3), 2, 3, 3, 5, 0), false),
             // Blocks of rows across images, and a padding wider than the kernel.
-            (shape(5, (33, 34), 40, 24, 3, 2, 1), false),
+            (shape(12, (33, 34), 40, 24, 3, 2, 1), false),
             (shape(2, (3, 2), 4, 3, 2, 1, 3), false),
             (shape(0, (5, 5), 8, 8, 3, 2, 1), false),
         ]

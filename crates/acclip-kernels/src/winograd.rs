@@ -1,7 +1,7 @@
 //! Convolution with 3 × 3 kernels and stride 1 by Winograd's minimal filtering F(4 × 4, 3 × 3), forward and
 //! backward.
 //!
-//! A tile of 4 × 4 outputs depends on a tile d of 6 × 6 inputs. With the matrices of [`transforms`],
+//! A tile of 4 × 4 outputs depends on a tile d of 6 × 6 inputs. With the matrices that `transforms.rs` shows,
 //!
 //! ```text
 //! v = Bᵀ d B        u = G w Gᵀ        m[k] = Σ_c v[k, c] u[k, c, o]        y = Aᵀ m A
