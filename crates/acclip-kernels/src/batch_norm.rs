@@ -638,45 +638,4 @@ mod tests {
             assert_eq!(on(threads), on(1), "{threads} threads");
         }
     }
-
-    #[test]
-    #[ignore = "measures; needs two idle cores"]
-    fn speed() {
-        let (rows, channels) = (32 * 32 * 32, 64);
-        let x: Vec<f32> = random(rows * channels, 1)
-            .iter()
-            .map(|x| *x as f32)
-            .collect();
-        let [mut y, mut dx, mut dresidual] = [(); 3].map(|()| x.clone());
-        let [gamma, beta, mut dgamma, mut dbeta] = [(); 4].map(|()| vec![1.0; channels]);
-        let statistics = Statistics::of(&x, channels);
-        let layer = BatchNorm {
-            statistics: &statistics,
-            mode: Mode::Batch,
-            gamma: &gamma,
-            beta: &beta,
-            eps: EPS,
-            relu: true,
-        };
-        let time = |f: &mut dyn FnMut()| {
-            let times = (0..15).map(|_| {
-                let start = std::time::Instant::now();
-                f();
-                start.elapsed().as_secs_f64() * 1e3
-            });
-            times.fold(f64::INFINITY, f64::min)
-        };
-        let of = time(&mut || assert!(Statistics::of(&x, channels).mean[0].is_finite()));
-        let forward = time(&mut || layer.forward(&x, Some(&x), &mut y));
-        let backward = time(&mut || {
-            let gradients = Gradients {
-                dx: &mut dx,
-                dresidual: Some(&mut dresidual),
-                dgamma: &mut dgamma,
-                dbeta: &mut dbeta,
-            };
-            layer.backward(&x, &y, &x, gradients);
-        });
-        println!("statistics {of:.2}, forward {forward:.2}, backward {backward:.2} ms");
-    }
 }
