@@ -9,8 +9,8 @@
 //! C   ResNet-18 with a stem for small images, 32 images of 32 × 32
 //! ```
 //!
-//! A step is a forward pass, a backward pass, and AdamW, in `f32`. By turns with each step, the matrix products of
-//! that step run alone: what they take is the least that a step could take.
+//! A step is a forward pass, a backward pass, and AdamW, in `f32`. After the steps, their matrix products run alone:
+//! what these take is about the least that a step could take.
 
 use crate::args::{BenchTrain, TrainConfig};
 use acclip_kernels::attention::Shape;
@@ -136,19 +136,26 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
         subject.step(args.by_example)?;
     }
     let peak_memory_mib = peak_memory();
-    let mut products = match &subject.model {
+    let mut rows = Vec::new();
+    for _ in 0..args.steps {
+        rows.push(subject.step(false)?);
+    }
+    // By turns, so that a noisy neighbour meets both.
+    let mut ratios = Vec::new();
+    for _ in 0..if args.by_example { args.steps } else { 0 } {
+        let mut time = |by_example| Ok::<f64, Error>(subject.step(by_example)?.iter().sum());
+        let (plain, by_example): (f64, f64) = (time(false)?, time(true)?);
+        ratios.push(by_example / plain);
+    }
+    let products = match &subject.model {
         Model::Bert(model, tokens) => Some(Products::of(model, tokens)),
         Model::ResNet(..) => None,
     };
-    // By turns, so that a noisy neighbour meets all.
-    let (mut rows, mut products_ms, mut by_example) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..args.steps {
-        rows.push(subject.step(false)?);
-        products_ms.extend(products.as_mut().map(Products::time));
-        if args.by_example {
-            by_example.push(subject.step(true)?.iter().sum::<f64>());
-        }
-    }
+    let products_ms = products.map(|mut products| {
+        products.time();
+        let times: Vec<f64> = (0..args.steps).map(|_| products.time()).collect();
+        median(&times)
+    });
     let column = |i: usize| median(&rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
     let step_ms: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
     let batch = subject.model.batch();
@@ -165,11 +172,8 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
             backward: column(1),
             optimizer: column(2),
         },
-        products_ms: (!products_ms.is_empty()).then(|| median(&products_ms)),
-        by_example_ratio: (!by_example.is_empty()).then(|| {
-            let ratios = by_example.iter().zip(&step_ms).map(|(b, step)| b / step);
-            median(&ratios.collect::<Vec<_>>())
-        }),
+        products_ms,
+        by_example_ratio: (!ratios.is_empty()).then(|| median(&ratios)),
         per_second: batch as f64 / median(&step_ms) * 1e3,
         step_ms,
         peak_memory_mib,
