@@ -16,6 +16,7 @@ mod masked_batch;
 mod ops;
 mod parameters;
 mod resnet;
+mod resnet_config;
 mod weights;
 
 pub use backend::{Backend, Device};
@@ -25,6 +26,5 @@ pub use by_example::ByExample;
 pub use error::Error;
 pub use masked_batch::{Input, MaskedBatch, gaussian_vectors};
 pub use parameters::{Parameter, Real, len};
-pub use resnet::{
-    ImageBatch, ImageForward, Normalization, ResNet, ResNetConfig, RunningStatistics, Stem,
-};
+pub use resnet::{ImageBatch, ImageForward, Normalization, ResNet, RunningStatistics};
+pub use resnet_config::{ResNetConfig, Stem};

@@ -60,7 +60,7 @@ fn stock<F: Real>(heads: &Heads, qkv: Tensor<2>, dropout: Option<Dropout>) -> Te
     let device = qkv.device();
     let packed = qkv.reshape([b, t, 3, h, width]).permute([2, 0, 3, 1, 4]);
     let part =
-        |i: usize| -> Tensor<4> { (packed.clone().slice([i..i + 1])).reshape([b, h, t, width]) };
+        |i: usize| -> Tensor<4> { (packed.clone().narrow(0, i, 1)).reshape([b, h, t, width]) };
     let (q, k, v) = (part(0), part(1), part(2));
     let padding: Vec<bool> = heads.real.iter().map(|real| !real).collect();
     let padding = Tensor::<4, Bool>::from_data(TensorData::new(padding, [b, 1, 1, t]), &device);
