@@ -343,3 +343,296 @@ pub fn table<F: Real>(
     };
     groups.par_iter().enumerate().map(example).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, same_on_threads, values};
+
+    /// Numbers that `f32` holds exactly.
+    fn exact<F: Real>(n: usize, seed: u64) -> Vec<F> {
+        let numbers = values::<f32>(n, seed).into_iter();
+        numbers.map(|x| F::of(f64::from(x))).collect()
+    }
+
+    /// Ranges of these lengths, one after the other.
+    fn groups(lengths: &[usize]) -> Vec<Range<usize>> {
+        let begin = |i: usize| lengths[..i].iter().sum::<usize>();
+        let ranges = (0..lengths.len()).map(|i| begin(i)..begin(i + 1));
+        ranges.collect()
+    }
+
+    fn moments(g: &[f64], along: Option<&[f64]>) -> Moments {
+        let dot = |v: &[f64]| g.iter().zip(v).map(|(g, v)| g * v).sum();
+        Moments {
+            square: dot(g),
+            product: along.map_or(0.0, dot),
+        }
+    }
+
+    /// Squares and products within `tolerance` of ‖Gᵢ‖² and of 1 + ‖Gᵢ‖².
+    #[track_caller]
+    fn assert_moments(found: &[Moments], exact: &[Moments], tolerance: f64) {
+        assert_eq!(found.len(), exact.len());
+        for (i, (found, exact)) in found.iter().zip(exact).enumerate() {
+            let square = (found.square - exact.square).abs();
+            let product = (found.product - exact.product).abs();
+            let size = exact.square.abs();
+            assert!(
+                square <= tolerance * size && product <= tolerance * (1.0 + size),
+                "example {i}: {found:?}, not {exact:?}"
+            );
+        }
+    }
+
+    fn both<F: Real>(m: &[Moments]) -> Vec<F> {
+        m.iter()
+            .flat_map(|m| [m.square, m.product].map(F::of))
+            .collect()
+    }
+
+    /// Three layers of `outputs` side by side, on examples of `lengths` rows.
+    struct Case {
+        inputs: usize,
+        outputs: usize,
+        lengths: &'static [usize],
+    }
+
+    impl Case {
+        fn rows(&self) -> usize {
+            self.lengths.iter().sum()
+        }
+
+        fn gram(&self) -> bool {
+            let rows = self.lengths.iter().max().copied().unwrap_or(0);
+            gram_is_cheaper(rows, self.inputs, self.outputs)
+        }
+
+        /// dW of each layer, set or added to 1, and the moments.
+        fn run<F: Real>(&self, add: bool, along: bool) -> (Vec<F>, Vec<Moments>) {
+            let (x, dy, v) = self.operands::<F>();
+            let size = self.inputs * self.outputs;
+            let (mut dws, mut all) = (Vec::new(), Vec::new());
+            for layer in 0..3 {
+                let columns = Columns {
+                    data: &dy,
+                    stride: 3 * self.outputs,
+                    first: layer * self.outputs,
+                    width: self.outputs,
+                };
+                let mut dw = vec![F::of(if add { 1.0 } else { 7.0 }); size];
+                let along = along.then(|| &v[layer * size..][..size]);
+                all.extend(linear(
+                    &x,
+                    columns,
+                    &groups(self.lengths),
+                    &mut dw,
+                    add,
+                    along,
+                ));
+                dws.extend(dw);
+            }
+            (dws, all)
+        }
+
+        fn operands<F: Real>(&self) -> (Vec<F>, Vec<F>, Vec<F>) {
+            let n = self.rows();
+            let (outputs, inputs) = (3 * self.outputs, self.inputs);
+            let v = exact(outputs * inputs, 3);
+            (exact(n * inputs, 1), exact(n * outputs, 2), v)
+        }
+
+        fn naive(&self, add: bool, along: bool) -> (Vec<f64>, Vec<Moments>) {
+            let (x, dy, v) = self.operands::<f64>();
+            let size = self.inputs * self.outputs;
+            let mut dws = vec![if add { 1.0 } else { 0.0 }; 3 * size];
+            let mut all = Vec::new();
+            for (layer, dw) in dws.chunks_mut(size).enumerate() {
+                for rows in groups(self.lengths) {
+                    let mut g = vec![0.0; size];
+                    for (n, o) in rows.flat_map(|n| (0..self.outputs).map(move |o| (n, o))) {
+                        let delta = dy[(3 * n + layer) * self.outputs + o];
+                        for i in 0..self.inputs {
+                            g[o * self.inputs + i] += delta * x[n * self.inputs + i];
+                        }
+                    }
+                    all.push(moments(&g, along.then(|| &v[layer * size..][..size])));
+                    dw.iter_mut().zip(g).for_each(|(dw, g)| *dw += g);
+                }
+            }
+            (dws, all)
+        }
+    }
+
+    const CASES: [Case; 7] = [
+        Case {
+            inputs: 3,
+            outputs: 5,
+            lengths: &[],
+        },
+        Case {
+            inputs: 3,
+            outputs: 5,
+            lengths: &[0, 0],
+        },
+        Case {
+            inputs: 1,
+            outputs: 1,
+            lengths: &[1],
+        },
+        Case {
+            inputs: 19,
+            outputs: 37,
+            lengths: &[3, 0, 1, 11],
+        },
+        Case {
+            inputs: 7,
+            outputs: 5,
+            lengths: &[0, 13, 8, 1],
+        },
+        // Several blocks of outputs, by either way.
+        Case {
+            inputs: 300,
+            outputs: 451,
+            lengths: &[65, 0, 7],
+        },
+        Case {
+            inputs: 300,
+            outputs: 451,
+            lengths: &[2, 5],
+        },
+    ];
+
+    /// In `f64` within 1e-12, in `f32` within 2e-5 for dW and 1e-5 for the moments.
+    #[test]
+    fn linear_layers_against_each_examples_gradient() {
+        let by_gram = CASES.iter().filter(|case| case.gram()).count();
+        assert_eq!(by_gram, 5);
+        for case in CASES {
+            for (add, along) in [(false, true), (true, false)] {
+                let (dw, exact) = case.naive(add, along);
+                let (found, moments) = case.run::<f64>(add, along);
+                assert_close(&found, &dw, 1e-12);
+                assert_moments(&moments, &exact, 1e-12);
+                let (found, moments) = case.run::<f32>(add, along);
+                assert_close(&found, &dw, 2e-5);
+                assert_moments(&moments, &exact, 1e-5);
+            }
+        }
+    }
+
+    /// The moments of the columns' sums, for the second of three layers, and of a gain.
+    #[test]
+    fn vectors_against_each_examples_gradient() {
+        fn check<F: Real>(tolerance: f64) {
+            for (lengths, width) in [(&[][..], 3), (&[1], 1), (&[3, 0, 1, 70], 37), (&[0], 5)] {
+                let (ranges, n) = (groups(lengths), lengths.iter().sum::<usize>());
+                let (dy, x) = (exact::<F>(n * 3 * width, 1), exact::<F>(n * width, 2));
+                let v = exact::<F>(width, 3);
+                let wide = v.iter().map(|v| v.f64()).collect::<Vec<_>>();
+                let columns = Columns {
+                    data: &dy,
+                    stride: 3 * width,
+                    first: width,
+                    width,
+                };
+                let dense = (0..n).flat_map(|n| &dy[(3 * n + 1) * width..][..width]);
+                let dense: Vec<F> = dense.copied().collect();
+                for along in [false, true] {
+                    let naive = |gain: bool| {
+                        let g = |rows: &Range<usize>| {
+                            let mut g = vec![0.0; width];
+                            for (n, j) in rows.clone().flat_map(|n| (0..width).map(move |j| (n, j)))
+                            {
+                                let x = if gain { x[n * width + j].f64() } else { 1.0 };
+                                g[j] += dense[n * width + j].f64() * x;
+                            }
+                            moments(&g, along.then_some(&wide))
+                        };
+                        ranges.iter().map(g).collect::<Vec<_>>()
+                    };
+                    let v = along.then_some(&v[..]);
+                    assert_moments(&bias(columns, &ranges, v), &naive(false), tolerance);
+                    let all = Columns::all(&dense, width);
+                    assert_moments(&bias(all, &ranges, v), &naive(false), tolerance);
+                    let gain = gain(&dense, &x, &ranges, v, width);
+                    assert_moments(&gain, &naive(true), tolerance);
+                }
+            }
+        }
+        check::<f64>(1e-12);
+        check::<f32>(1e-12); // sums are in f64
+    }
+
+    /// Ids that repeat within an example and among examples; the decoder has other rows. With a decoder, what comes
+    /// to its own moments.
+    #[test]
+    fn tables_against_each_examples_gradient() {
+        fn check<F: Real>(tolerance: f64) {
+            let (height, width) = (11, 5);
+            for (lengths, heads) in [
+                (&[7, 0, 1, 40][..], &[3, 2, 0, 9][..]),
+                (&[1], &[1]),
+                (&[0], &[0]),
+                (&[5], &[0]),
+                (&[], &[]),
+            ] {
+                let (ranges, n) = (groups(lengths), lengths.iter().sum::<usize>());
+                let (head_ranges, m) = (groups(heads), heads.iter().sum::<usize>());
+                let ids: Vec<i64> = (0..n).map(|i| (i * i * 3 % height) as i64).collect();
+                let (d, v) = (exact::<F>(n * width, 1), exact::<F>(height * width, 2));
+                let (x, dy) = (exact::<F>(m * width, 3), exact::<F>(m * height, 4));
+                let wide = v.iter().map(|v| v.f64()).collect::<Vec<_>>();
+                for (along, tied) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let along = along.then_some(());
+                    let example = |i: usize| {
+                        let (mut own, mut all) = (vec![0.0; v.len()], vec![0.0; v.len()]);
+                        for m in head_ranges[i].clone().filter(|_| tied) {
+                            for (id, j) in
+                                (0..height).flat_map(|id| (0..width).map(move |j| (id, j)))
+                            {
+                                let g = dy[m * height + id].f64() * x[m * width + j].f64();
+                                own[id * width + j] += g;
+                                all[id * width + j] += g;
+                            }
+                        }
+                        for (n, j) in ranges[i]
+                            .clone()
+                            .flat_map(|n| (0..width).map(move |j| (n, j)))
+                        {
+                            all[ids[n] as usize * width + j] += d[n * width + j].f64();
+                        }
+                        let along = along.map(|()| &wide[..]);
+                        let (own, all) = (moments(&own, along), moments(&all, along));
+                        Moments {
+                            square: all.square - own.square,
+                            product: all.product - own.product,
+                        }
+                    };
+                    let expected: Vec<Moments> = (0..ranges.len()).map(example).collect();
+                    let decoder = tied.then_some(TiedDecoder {
+                        x: &x,
+                        dy: &dy,
+                        groups: &head_ranges,
+                    });
+                    let along = along.map(|()| &v[..]);
+                    let found = table(&d, &ids, &ranges, along, width, decoder);
+                    assert_close(&both::<f64>(&found), &both(&expected), tolerance);
+                }
+            }
+        }
+        check::<f64>(1e-12);
+        check::<f32>(1e-12); // sums are in f64
+    }
+
+    #[test]
+    fn same_bits() {
+        for case in CASES {
+            same_on_threads(|| {
+                let (dw, moments) = case.run::<f64>(true, true);
+                [dw, both(&moments)].concat()
+            });
+            same_on_threads(|| case.run::<f32>(false, false).0);
+        }
+    }
+}

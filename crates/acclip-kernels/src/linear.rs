@@ -97,3 +97,95 @@ pub fn backward_weight<F: Real>(
 pub fn backward_bias<F: Real>(dy: &[F], db: &mut [F]) {
     add_column_sums(db, dy);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, same_on_threads, values};
+
+    /// Of rows, inputs and outputs: none of a number, one, no multiples, and both sides of [`transpose_first`], over
+    /// several chunks of rows.
+    const SHAPES: [[usize; 3]; 7] = [
+        [0, 3, 5],
+        [1, 1, 1],
+        [7, 5, 3],
+        [33, 65, 17],
+        [257, 19, 201],
+        [259, 67, 131],
+        [5, 0, 3],
+    ];
+
+    /// y without and with bias, dx, dW set and added to 1, and db added to 1, one after the other.
+    fn run<F: Real>([n, inputs, outputs]: [usize; 3]) -> Vec<F> {
+        let [x, w, b, dy] = operands::<F>([n, inputs, outputs]);
+        let mut dw = vec![F::of(7.0); w.len()];
+        let (mut added, mut db) = (vec![F::ONE; w.len()], vec![F::ONE; outputs]);
+        backward_weight(&x, &dy, &mut dw, false, n, inputs, outputs);
+        backward_weight(&x, &dy, &mut added, true, n, inputs, outputs);
+        backward_bias(&dy, &mut db);
+        [
+            forward(&x, &w, None, n, inputs, outputs),
+            forward(&x, &w, Some(&b), n, inputs, outputs),
+            backward_input(&dy, &w, n, inputs, outputs),
+            dw,
+            added,
+            db,
+        ]
+        .concat()
+    }
+
+    /// x, W, b and dy, exact in `f32`.
+    fn operands<F: Real>([n, inputs, outputs]: [usize; 3]) -> [Vec<F>; 4] {
+        let sizes = [n * inputs, outputs * inputs, outputs, n * outputs];
+        let mut seed = 0;
+        sizes.map(|size| {
+            seed += 1;
+            let numbers = values::<f32>(size, seed).into_iter();
+            numbers.map(|x| F::of(f64::from(x))).collect()
+        })
+    }
+
+    fn naive(shape: [usize; 3]) -> Vec<f64> {
+        let [n, inputs, outputs] = shape;
+        let [x, w, b, dy] = operands::<f64>(shape);
+        let (mut y, mut dx) = (vec![0.0; n * outputs], vec![0.0; n * inputs]);
+        let (mut dw, mut db) = (vec![0.0; outputs * inputs], vec![1.0; outputs]);
+        for (r, o) in (0..n).flat_map(|r| (0..outputs).map(move |o| (r, o))) {
+            for i in 0..inputs {
+                y[r * outputs + o] += x[r * inputs + i] * w[o * inputs + i];
+                dx[r * inputs + i] += dy[r * outputs + o] * w[o * inputs + i];
+                dw[o * inputs + i] += dy[r * outputs + o] * x[r * inputs + i];
+            }
+            db[o] += dy[r * outputs + o];
+        }
+        let biased = y.iter().zip(b.iter().cycle()).map(|(y, b)| y + b).collect();
+        let added = dw.iter().map(|dw| 1.0 + dw).collect();
+        [y, biased, dx, dw, added, db].concat()
+    }
+
+    /// Within 1e-12 of 1 + |entry| in `f64`, and within 2e-5 in `f32`.
+    #[test]
+    fn against_loops() {
+        assert!(SHAPES.iter().any(|&[n, i, o]| transpose_first(n, i, o)));
+        assert!(!transpose_first(257, 19, 201));
+        for shape in SHAPES {
+            let exact = naive(shape);
+            assert_close(&run::<f64>(shape), &exact, 1e-12);
+            assert_close(&run::<f32>(shape), &exact, 2e-5);
+        }
+    }
+
+    #[test]
+    fn same_bits() {
+        for shape in [[600, 67, 131], [257, 19, 201], [1, 700, 300]] {
+            same_on_threads(|| run::<f64>(shape));
+            same_on_threads(|| run::<f32>(shape));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "bias")]
+    fn a_bias_that_does_not_fit() {
+        let _ = forward(&[1.0, 2.0], &[1.0, 2.0], Some(&[1.0, 2.0]), 1, 2, 1);
+    }
+}

@@ -8,6 +8,8 @@
 //! dropout) comes from a generator that the caller passes in.
 
 mod backend;
+#[doc(hidden)]
+pub mod bench_support;
 mod bert;
 mod bert_config;
 mod by_example;

@@ -12,7 +12,9 @@ mod linear;
 mod loss;
 mod norm;
 mod recompute;
-mod tape;
+pub(crate) mod tape;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attention::{Heads, attention};
 pub(crate) use embedding::{Table, embed, select_rows};
