@@ -1,5 +1,5 @@
 //! Each fused operation beside its stock form, forward and backward, in `f32`, at the shapes of a training step of
-//! BERT with 4 layers (16 sequences of 128, width 256; see `bench_support`).
+//! BERT with 4 layers (16 sequences of 128, width 256), and of images 32 × 32 of 64 channels (`bench_support`).
 //!
 //! `cargo bench -p acclip-models --bench ops`. The stock form's time has in it the copy of the parameters' gradient
 //! into the flat buffer, which the fused form does not need; that of the parameters themselves is left out.
@@ -27,6 +27,8 @@ macro_rules! ops {
 
 ops! {
     attention Attention
+    batch_norm BatchNorm
+    convolution Convolution
     cross_entropy CrossEntropy
     dropout Dropout
     embed Embed
@@ -34,6 +36,7 @@ ops! {
     linear_256_to_256 Linear
     linear_1024_to_256 LinearBack
     linear_256_to_1024_gelu LinearGelu
+    max_pool MaxPool
     packed_linear PackedLinear
     residual_norm ResidualNorm
     select_rows SelectRows

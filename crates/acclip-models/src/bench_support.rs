@@ -4,11 +4,12 @@
 //! crate twice. The ops themselves stay private; what is public here is a list of them, and how to run one.
 
 use crate::ops::tape::{read, record};
-use crate::ops::{self, Heads, Table};
+use crate::ops::{self, Heads, Relu, Table};
 use crate::weights::{self, Weights, tensor};
 use crate::{Backend, Parameter};
 use acclip_kernels::Dropout;
 use acclip_kernels::attention::Shape;
+use acclip_kernels::convolution;
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -25,6 +26,11 @@ const HEADS: usize = 4;
 const VOCABULARY: usize = 8192;
 /// Masked positions, M: 19 in a sequence.
 const MASKED: usize = 304;
+/// Images, rows, columns and channels.
+const IMAGES: [usize; 4] = [32, 32, 32, 64];
+
+/// The same, as rows of pixels.
+const PIXELS: [usize; 2] = [32 * 32 * 32, 64];
 
 /// An op at the shapes of a training step of BERT with 4 layers.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +59,12 @@ pub enum Op {
     SelectRows,
     /// Of (M, V).
     CrossEntropy,
+    /// 64 to 64 channels, 3 × 3, of images.
+    Convolution,
+    /// Of images of 64 channels, with residual and ReLU.
+    BatchNorm,
+    /// 3 × 3, stride 2, of images of 64 channels.
+    MaxPool,
 }
 
 impl Op {
@@ -84,6 +96,9 @@ impl Op {
             }
             Op::SelectRows => (vec![h], [MASKED, HIDDEN], vec![]),
             Op::CrossEntropy => (vec![[MASKED, VOCABULARY]], [1, 1], vec![]),
+            Op::Convolution => (vec![PIXELS], PIXELS, vec![vec![64, 64, 3, 3]]),
+            Op::BatchNorm => (vec![PIXELS; 2], PIXELS, vec![vec![64]; 2]),
+            Op::MaxPool => (vec![PIXELS], [PIXELS[0] / 4, 64], vec![]),
         }
     }
 
@@ -94,6 +109,7 @@ impl Op {
                 "a.weight", "b.weight", "c.weight", "a.bias", "b.bias", "c.bias",
             ],
             Op::Embed => &["a", "b", "c"],
+            Op::Convolution => &["a.weight"],
             _ => &["a.weight", "a.bias"],
         }
     }
@@ -137,6 +153,15 @@ impl Op {
                 let labels: Vec<u32> = (0..MASKED).map(|i| masked(i * 3 % MASKED)).collect();
                 ops::cross_entropy(w, x(), &labels).1.reshape([1, 1])
             }
+            Op::Convolution => {
+                let shape = window(1);
+                rows(ops::convolution(w, "a.weight", shape, x().reshape(IMAGES)))
+            }
+            Op::BatchNorm => {
+                let (x, residual) = (x().reshape(IMAGES), x().reshape(IMAGES));
+                rows(ops::batch_norm(w, "a", x, Some(residual), Relu::Yes, None).0)
+            }
+            Op::MaxPool => rows(ops::max_pool(w, window(2), x().reshape(IMAGES))),
         }
     }
 
@@ -145,7 +170,6 @@ impl Op {
     ///
     /// # Panics
     /// Never: the shapes fit each other.
-    #[must_use]
     pub fn prepare(self, stock: bool) -> impl FnOnce() -> Vec<f32> {
         let numbers = |n: usize| -> Vec<f32> {
             let number = |i: usize| (i * 7919 % 8191) as f32 / 4096.0 - 1.0;
@@ -177,4 +201,25 @@ impl Op {
             grad
         }
     }
+}
+
+/// Windows of 3 × 3 on the images.
+fn window(stride: usize) -> convolution::Shape {
+    let [n, height, width, channels] = IMAGES;
+    convolution::Shape {
+        n,
+        height,
+        width,
+        channels_in: channels,
+        channels_out: channels,
+        kernel: 3,
+        stride,
+        padding: 1,
+    }
+}
+
+/// (N·H·W, C) of (N, H, W, C).
+fn rows(x: Tensor<4>) -> Tensor<2> {
+    let [n, height, width, channels] = x.dims();
+    x.reshape([n * height * width, channels])
 }
