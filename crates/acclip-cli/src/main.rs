@@ -1,5 +1,6 @@
 //! The program `acclip`: reads the command line, prepares a run folder, runs, and reports.
 
+mod allocator;
 mod args;
 mod bench;
 mod bench_noise;
@@ -17,15 +18,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Keeps freed blocks for the next pass. With the system's allocator, each pass would ask the system for its larger
-/// blocks anew.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The exit status after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let cli = args::Cli::parse();
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
