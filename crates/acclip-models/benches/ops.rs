@@ -1,7 +1,7 @@
 //! Each fused operation beside its stock form, forward and backward, in `f32`, at the shapes of a training step of
 //! BERT with 4 layers (16 sequences of 128, width 256), and of images 32 × 32 of 64 channels (`bench_support`).
 //!
-//! `cargo bench -p acclip-models --bench ops`. The stock form's time has in it the copy of the parameters' gradient
+//! `cargo bench --workspace --bench ops`. The stock form's time has in it the copy of the parameters' gradient
 //! into the flat buffer, which the fused form does not need; that of the parameters themselves is left out.
 
 use acclip_models::bench_support::Op;

@@ -64,7 +64,8 @@ fn stock<F: Real>(heads: &Heads, qkv: Tensor<2>, dropout: Option<Dropout>) -> Te
     let (q, k, v) = (part(0), part(1), part(2));
     let padding: Vec<bool> = heads.real.iter().map(|real| !real).collect();
     let padding = Tensor::<4, Bool>::from_data(TensorData::new(padding, [b, 1, 1, t]), &device);
-    let scores = q.matmul(k.transpose()) / (width as f64).sqrt();
+    // Times, since the gradient of Burn's division rounds 1/√D to f32.
+    let scores = q.matmul(k.transpose()) * (1.0 / (width as f64).sqrt());
     let scores = scores.mask_fill(padding.expand([b, h, t, t]), kernel::PADDING);
     let mut weights = activation::softmax(scores, 3);
     if let Some(dropout) = dropout {

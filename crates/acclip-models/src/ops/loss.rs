@@ -25,8 +25,9 @@ pub(crate) fn cross_entropy<F: Real>(
     let mut gradient = logits.into_vec();
     let loss = kernel::forward_in_place(&mut gradient, &ids(labels), None);
     let output = record([node], vec![F::of(loss)], [1], move |scale| {
-        if scale[0] != F::ONE {
-            gradient.iter_mut().for_each(|g| *g *= scale[0]);
+        let scale = scale[0];
+        if scale != F::ONE {
+            gradient.iter_mut().for_each(|g| *g *= scale);
         }
         [Some(gradient)]
     });
