@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`forward`] and [`backward`] choose: kernels of 3 × 3 with stride 1 go by Winograd's minimal filtering
-//! ([`crate::winograd`]), all else by im2col ([`direct`]).
+//! (`winograd.rs`), all else by im2col ([`direct`]).
 
 use crate::{Real, winograd};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Convolution by im2col, for any kernel, stride and padding; the slow twin of [`crate::winograd`].
+//! Convolution by im2col, for any kernel, stride and padding; the slow twin of `winograd.rs`.
 //!
 //! The patches under the kernel, (K, K, I) each, are laid out as the rows of a matrix, and
 //!
