@@ -264,7 +264,8 @@ fn measure(name: &str, layout: &Layout, rounds: usize) -> Result<Row, acclip_opt
     })
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The median; NaN has the largest place.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();

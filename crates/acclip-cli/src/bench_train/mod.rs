@@ -16,6 +16,7 @@ mod products;
 mod subject;
 
 use crate::args::BenchTrain;
+use crate::bench::median;
 use acclip_models::Backend;
 use acclip_train::Error;
 use products::Products;
@@ -67,7 +68,7 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
         println!("{json}");
         return Ok(());
     }
-    let (step, parts) = (median(&report.step_ms), &report.parts_ms);
+    let (step, parts) = (median(report.step_ms.iter().copied()), &report.parts_ms);
     let least = report.step_ms.iter().copied().fold(f64::INFINITY, f64::min);
     let most = report.step_ms.iter().copied().fold(0.0, f64::max);
     println!(
@@ -136,10 +137,9 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
     };
     let products_ms = products.map(|mut products| {
         products.time();
-        let times: Vec<f64> = (0..args.steps).map(|_| products.time()).collect();
-        median(&times)
+        median((0..args.steps).map(|_| products.time()))
     });
-    let column = |i: usize| median(&rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
+    let column = |i: usize| median(rows.iter().map(|row| row[i]));
     let step_ms: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
     let batch = subject.model.batch();
     Ok(TrainReport {
@@ -156,8 +156,8 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
             optimizer: column(2),
         },
         products_ms,
-        by_example_ratio: (!ratios.is_empty()).then(|| median(&ratios)),
-        per_second: batch as f64 / median(&step_ms) * 1e3,
+        by_example_ratio: (!ratios.is_empty()).then(|| median(ratios.iter().copied())),
+        per_second: batch as f64 / median(step_ms.iter().copied()) * 1e3,
         step_ms,
         peak_memory_mib,
         copied_bytes: subject.copied,
@@ -173,11 +173,4 @@ fn peak_memory() -> Option<f64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kib / 1024.0)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let n = sorted.len();
-    (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
 }
