@@ -1,0 +1,12 @@
+//! The theorems of the paper, running: rates measured beside rates proved.
+//!
+//! The crate knows no framework, no file and no clock.
+
+pub mod bounds;
+mod error;
+mod finding;
+pub mod noise;
+pub mod problems;
+
+pub use error::Error;
+pub use finding::{Cell, Check, Curve, Finding, Kind, Plot, Point, Table};
