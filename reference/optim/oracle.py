@@ -145,19 +145,26 @@ def unclipped(run, g):
     return g
 
 
+def grown(run, threshold):
+    """The threshold of this step, which is that of the first times t^growth."""
+    return threshold * power(Decimal(run.t), run["threshold_growth"])
+
+
 def global_norm(run, g):
     """GClip, the paper's §2.1."""
-    return times(run.watch.factor(norm(g), run["max_norm"]), g)
+    return times(run.watch.factor(norm(g), grown(run, run["max_norm"])), g)
 
 
 def block_norm(run, g):
     """GClip of each block by itself."""
-    return blockwise(run, g, [run.watch.factor(norm(b.of(g)), run["max_norm"]) for b in run.blocks])
+    tau = grown(run, run["max_norm"])
+    return blockwise(run, g, [run.watch.factor(norm(b.of(g)), tau) for b in run.blocks])
 
 
 def coordinate(run, g):
     """CClip, the paper's §2.1, with one level."""
-    return [run.watch.factor(abs(gi), run["tau"]) * gi for gi in g]
+    tau = grown(run, run["tau"])
+    return [run.watch.factor(abs(gi), tau) * gi for gi in g]
 
 
 def follow_quantile(run, size, q):
@@ -372,6 +379,7 @@ BETA1 = DECAY | {"beta1": 0.9}
 # These clip within the rule, so that L2 decay would be clipped too: they have none.
 DECOUPLED = {"weight_decay": 0.0}
 CLIPPED_ADAM = {key: value for key, value in ADAMW.items() if key != "l2"}
+GROWTH = {"threshold_growth": 0.0}
 MAX_NORM = {"max_norm": 1.0}
 QUANTILE = {"clip_rate": 0.1, "clip_gain": 0.1}
 
@@ -379,10 +387,10 @@ OPTIMIZERS = {
     "sgd": (unclipped, sgd, SGD),
     "sgd-momentum": (unclipped, sgd, HEAVY_BALL),
     "nesterov": (unclipped, sgd, HEAVY_BALL | {"nesterov": True}),
-    "gclip": (global_norm, sgd, SGD | MAX_NORM),
-    "gclip-block": (block_norm, sgd, SGD | MAX_NORM),
-    "proj-gclip": (global_norm, sgd, SGD | MAX_NORM | {"radius": 1.0}),
-    "cclip": (coordinate, sgd, SGD | {"tau": 0.1}),
+    "gclip": (global_norm, sgd, SGD | GROWTH | MAX_NORM),
+    "gclip-block": (block_norm, sgd, SGD | GROWTH | MAX_NORM),
+    "proj-gclip": (global_norm, sgd, SGD | GROWTH | MAX_NORM | {"radius": 1.0}),
+    "cclip": (coordinate, sgd, SGD | GROWTH | {"tau": 0.1}),
     "agc": (agc, sgd, HEAVY_BALL | {"clip_factor": 0.01, "floor": 1e-3}),
     "qclip-block": (quantile_block, sgd, HEAVY_BALL | QUANTILE),
     "qclip-raw": (quantile_coordinate, averaged, DECOUPLED | QUANTILE | {"beta1": 0.9}),
@@ -393,7 +401,7 @@ OPTIMIZERS = {
     "amsgrad": (unclipped, amsgrad, ADAM),
     "adamw": (unclipped, adam, ADAMW),
     "stable-adamw": (unclipped, stable_adamw, ADAMW),
-    "adamw-clip": (global_norm, adam, ADAMW | MAX_NORM),
+    "adamw-clip": (global_norm, adam, ADAMW | GROWTH | MAX_NORM),
     "adamw-coordinate-clip": (coordinate_deviation, adam, CLIPPED_ADAM | {"clip_factor": 3.0}),
     "adagc": (adagc, adam, ADAMW | MAX_NORM | {"clip_factor": 1.05, "clip_decay": 0.98, "warm_up": 100}),
     "zclip": (zclip, adam, ADAMW | MAX_NORM | {"z_score": 2.5, "clip_decay": 0.97, "warm_up": 25}),

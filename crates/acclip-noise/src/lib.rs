@@ -33,6 +33,7 @@
 mod error;
 pub mod fit;
 mod interval;
+pub mod lanes;
 pub mod mixture;
 mod optimize;
 pub mod pictures;

@@ -31,6 +31,7 @@ const fn sgd(momentum: f64, nesterov: bool) -> Link {
 const fn clip_norm(by_block: bool) -> Link {
     Link::ClipNorm(ClipNorm {
         max_norm: 1.0,
+        growth: 0.0,
         by_block,
     })
 }
@@ -101,12 +102,18 @@ const LION: Link = Link::Lion(Lion {
     beta2: 0.99,
 });
 /// The level of other public coordinate-wise clipping code.
-const CCLIP: Link = Link::ClipCoordinate(ClipCoordinate { tau: 0.1 });
+const CCLIP: Link = Link::ClipCoordinate(ClipCoordinate {
+    tau: 0.1,
+    growth: 0.0,
+});
 const QUANTILE_NORM: Link = Link::QuantileNorm(QuantileNorm {
     clip_rate: 0.1,
     clip_gain: 0.1,
 });
-const UNIT_BALL: Link = Link::ProjectBall(ProjectBall { radius: 1.0 });
+const UNIT_BALL: Link = Link::ProjectBall(ProjectBall {
+    radius: 1.0,
+    by_block: false,
+});
 
 const L2: Link = Link::L2(0.0);
 const NO_DECAY: Link = Link::WeightDecay(0.0);
@@ -141,7 +148,12 @@ pub(crate) const ALIASES: [(&str, &[Link]); 27] = [
     ("signum", &[L2, ema(true), NO_DECAY]),
     (
         "nsgd-momentum",
-        &[L2, ema(false), Link::Normalize(Normalize), NO_DECAY],
+        &[
+            L2,
+            ema(false),
+            Link::Normalize(Normalize { by_block: false }),
+            NO_DECAY,
+        ],
     ),
     (
         "proj-gclip",

@@ -4,9 +4,9 @@
 //! Every link is parallel over the same chunks, and its arithmetic is that of the pass, so that both
 //! give the same bits wherever both can run.
 
-use crate::clips::Norms;
 use crate::clips::agc::Agc;
-use crate::clips::coordinate::clamp;
+use crate::clips::coordinate::{ClipCoordinates, clamp};
+use crate::clips::{self, Norms};
 use crate::pass::{
     CHUNK, LANES, add_squares, by_block, close_slots, measure, open_slots, parallel, sum_of_squares,
 };
@@ -46,10 +46,12 @@ pub(crate) fn run<F: Real>(
         match link {
             Link::Agc(clip) => reduced.coordinates(agc(layout, clip, u, params.as_values())),
             Link::ClipCoordinate(clip) => {
-                reduced.coordinates(clamp_all(layout, u, |_| clip.tau));
+                let tau = clip.at(at.t);
+                reduced.coordinates(clamp_all(layout, u, |_| tau));
             }
-            Link::ClipCoordinates(tau) => {
-                reduced.coordinates(clamp_all(layout, u, |i| tau[i]));
+            Link::ClipCoordinates(ClipCoordinates { tau, growth }) => {
+                let growth = clips::growth(*growth, at.t);
+                reduced.coordinates(clamp_all(layout, u, |i| tau[i] * growth));
             }
             Link::L2(all) => decay(layout, u, params.as_values(), |block| {
                 Some(block.decay_by(block.l2, *all)).filter(|&l2| l2 != 0.0)
@@ -142,7 +144,7 @@ fn each_chunk<F: Real>(
         }
     }
     let part = |(chunk, start, block): (&mut [F], usize, usize)| (block, f(chunk, start, block));
-    by_block(layout, parallel(chunks, part))
+    by_block(layout, parallel(layout, chunks, part))
 }
 
 /// Norms of the blocks of a buffer.
@@ -233,7 +235,7 @@ fn agc<F: Real>(layout: &Layout, clip: &Agc, u: &mut [F], params: Values<F>) -> 
         }
         sums
     };
-    parallel(blocks, clip_block)
+    parallel(layout, blocks, clip_block)
 }
 
 /// The factor of each block by StableAdamW, from u and v before Adam changes them.
@@ -266,7 +268,7 @@ fn surprise<F: Real>(
         }
         (block, sums)
     };
-    let sums = by_block(at.layout, parallel(chunks, sum));
+    let sums = by_block(at.layout, parallel(at.layout, chunks, sum));
     let blocks = at.layout.blocks().zip(sums);
     blocks
         .map(|((_, range), sums)| StableAdam::factor(sums.update, range.len()))
@@ -301,7 +303,7 @@ impl<F: Real> WithKernel<F> for Map<'_, F> {
         let map = |(block, u, mut slots, dice): (usize, &mut [F], [StoreMut<F>; S], _)| {
             (block, map_chunk(kernel, u, &mut slots, dice))
         };
-        by_block(self.layout, parallel(chunks, map))
+        by_block(self.layout, parallel(self.layout, chunks, map))
     }
 }
 
@@ -360,5 +362,5 @@ fn step<F: Real>(at: &Prepared<'_>, u: &mut [F], params: &mut ValuesMut<'_, F>) 
         sums.update = scale * scale * update.into_iter().sum::<f64>();
         (block, sums)
     };
-    by_block(at.layout, parallel(chunks, step))
+    by_block(at.layout, parallel(at.layout, chunks, step))
 }

@@ -87,6 +87,9 @@ hyper_parameters! {
     max_norm MaxNorm: f64, "(0, inf)", positive;
     /// Threshold on each gradient coordinate; in (0, ∞).
     tau Tau: f64, "(0, inf)", positive;
+    /// Exponent of the growth of `max_norm` or `tau`, which are those of the first step: step t clips
+    /// at threshold·t^threshold_growth. 1/α in Theorems 4 and 8 of the paper; in [0, ∞).
+    threshold_growth ThresholdGrowth: f64, "[0, inf)", not_negative;
     /// Threshold as a multiple of what the clip compares with: the average norm (AdaGC), the root
     /// mean square (per-coordinate AdamW), or the norm of the parameters (AGC); in (0, ∞).
     clip_factor ClipFactor: f64, "(0, inf)", positive;

@@ -62,7 +62,8 @@
 //!
 //! in this or another order, any of them more than once or not at all. Groups of parameters are fields
 //! of [`Block`]: decay or none, a coefficient of its own, a learning-rate scale, frozen. Learning
-//! rates over time are a [`Schedule`].
+//! rates over time are a [`Schedule`], thresholds over time a growth exponent
+//! ([`Hyper::threshold_growth`]), and averages of the iterates a [`PolynomialAverage`].
 //!
 //! # Guarantees
 //! - Results, norms included, have the same bits for any number of threads, and for any
@@ -92,6 +93,7 @@
 //! rule's own reference stands in its file.
 
 mod alias;
+mod average;
 mod chain;
 mod clips;
 mod error;
@@ -113,10 +115,11 @@ mod step;
 mod storage;
 
 pub use alias::NAMES;
+pub use average::PolynomialAverage;
 pub use clips::adagc::AdaGc;
 pub use clips::agc::Agc;
 pub use clips::autoclip::AutoClip;
-pub use clips::coordinate::ClipCoordinate;
+pub use clips::coordinate::{ClipCoordinate, ClipCoordinates};
 pub use clips::norm::{ClipNorm, Normalize};
 pub use clips::quantile_norm::QuantileNorm;
 pub use clips::zclip::ZClip;

@@ -3,13 +3,11 @@
 //! A link takes what the one before it made of the gradient, and hands on what it makes of that. The
 //! last one's output is the direction u of x ← x − learning_rate·u; projections act on x after that.
 
-use std::sync::Arc;
-
 use crate::clips::NormClip;
 use crate::clips::adagc::AdaGc;
 use crate::clips::agc::Agc;
 use crate::clips::autoclip::AutoClip;
-use crate::clips::coordinate::ClipCoordinate;
+use crate::clips::coordinate::{ClipCoordinate, ClipCoordinates};
 use crate::clips::norm::{ClipNorm, Normalize};
 use crate::clips::quantile_norm::QuantileNorm;
 use crate::clips::zclip::ZClip;
@@ -48,7 +46,7 @@ pub enum Link {
     /// CClip with one threshold for all coordinates.
     ClipCoordinate(ClipCoordinate),
     /// CClip with a threshold for each coordinate of the layout.
-    ClipCoordinates(Arc<[f64]>),
+    ClipCoordinates(ClipCoordinates),
     /// u ← u + coefficient·x on blocks that decay: before a rule, L2 decay. Blocks may have a
     /// coefficient of their own, [`Block::l2`](crate::Block::l2).
     L2(f64),
@@ -59,7 +57,7 @@ pub enum Link {
     Sgd(Sgd),
     /// Exponential average of gradients, or its sign.
     Ema(Ema),
-    /// u/‖u‖ over all blocks.
+    /// u/‖u‖ over all blocks, or over each.
     Normalize(Normalize),
     /// Algorithm 1 of the paper, or its normalized form.
     AcClip(AcClip),
@@ -143,7 +141,7 @@ impl Link {
             ($($field:ident $place:expr),*) => { vec![$(($field, Place::from(&mut $place))),*] };
         }
         match self {
-            Link::ClipNorm(c) => places![MaxNorm c.max_norm],
+            Link::ClipNorm(c) => places![MaxNorm c.max_norm, ThresholdGrowth c.growth],
             Link::AdaGc(c) => places![
                 MaxNorm c.max_norm, ClipFactor c.clip_factor, ClipDecay c.clip_decay, WarmUp c.warm_up
             ],
@@ -153,7 +151,8 @@ impl Link {
             Link::AutoClip(c) => places![Percentile c.percentile],
             Link::QuantileNorm(c) => places![ClipRate c.clip_rate, ClipGain c.clip_gain],
             Link::Agc(c) => places![ClipFactor c.clip_factor, Floor c.floor],
-            Link::ClipCoordinate(c) => places![Tau c.tau],
+            Link::ClipCoordinate(c) => places![Tau c.tau, ThresholdGrowth c.growth],
+            Link::ClipCoordinates(c) => places![ThresholdGrowth c.growth],
             Link::L2(coefficient) => places![L2 * coefficient],
             Link::WeightDecay(coefficient) => places![WeightDecay * coefficient],
             Link::Sgd(r) => places![Momentum r.momentum, Nesterov r.nesterov],
@@ -179,7 +178,7 @@ impl Link {
                 places
             }
             Link::ProjectBall(p) => places![Radius p.radius],
-            Link::ClipCoordinates(_) | Link::Normalize(_) | Link::ProjectBox(_) => Vec::new(),
+            Link::Normalize(_) | Link::ProjectBox(_) => Vec::new(),
         }
     }
 
@@ -205,11 +204,12 @@ impl Link {
             })
         };
         match self {
-            Link::ClipCoordinates(tau) => match tau.iter().find(|&&tau| tau.is_nan() || tau <= 0.0)
-            {
-                Some(&tau) => out("tau", tau, "(0, inf]"),
-                None => Ok(()),
-            },
+            Link::ClipCoordinates(clip) => {
+                match clip.tau.iter().find(|&&tau| tau.is_nan() || tau <= 0.0) {
+                    Some(&tau) => out("tau", tau, "(0, inf]"),
+                    None => Ok(()),
+                }
+            }
             Link::ProjectBox(b) if b.lower.is_nan() || b.upper.is_nan() || b.lower > b.upper => {
                 out("upper", b.upper, "[lower, inf]")
             }

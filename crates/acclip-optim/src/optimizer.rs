@@ -70,7 +70,7 @@ impl Optimizer {
     ///
     /// let adam = Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
     /// let clipped = Optimizer::chain("cclip-adamw", vec![
-    ///     Link::ClipCoordinate(ClipCoordinate { tau: 0.01 }),
+    ///     Link::ClipCoordinate(ClipCoordinate { tau: 0.01, growth: 0.0 }),
     ///     Link::Adam(adam),
     ///     Link::WeightDecay(0.01),
     /// ])?;
@@ -158,7 +158,7 @@ impl Optimizer {
         hyper
     }
 
-    /// The fixed threshold of its clip, `max_norm` or `tau`; `None` without a clip or if it adapts.
+    /// The threshold of its clip in the first step, `max_norm` or `tau`; `None` without a clip or if it adapts.
     pub fn threshold(&self) -> Option<f64> {
         self.links.iter().find_map(|link| match link {
             Link::ClipNorm(clip) => Some(clip.max_norm),

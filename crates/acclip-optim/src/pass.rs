@@ -110,15 +110,21 @@ impl<F: Real> WithKernel<F> for Pass<'_, F> {
             });
         }
         let run = |mut chunk: Chunk<F, S>| (chunk.block, chunk.run(kernel));
-        by_block(self.layout, parallel(chunks, run))
+        by_block(self.layout, parallel(self.layout, chunks, run))
     }
 }
 
-/// Applies `f` to every chunk, on all threads if there are several; results in the chunks' order.
-pub(crate) fn parallel<C: Send, R: Send>(chunks: Vec<C>, f: impl Fn(C) -> R + Sync) -> Vec<R> {
-    match chunks.len() {
-        0 | 1 => chunks.into_iter().map(f).collect(),
-        _ => chunks.into_par_iter().map(&f).collect(),
+/// Applies `f` to every chunk of the layout, on all threads if it is longer than one chunk may be;
+/// results in the chunks' order.
+pub(crate) fn parallel<C: Send, R: Send>(
+    layout: &Layout,
+    chunks: Vec<C>,
+    f: impl Fn(C) -> R + Sync,
+) -> Vec<R> {
+    if layout.len() <= CHUNK {
+        chunks.into_iter().map(f).collect()
+    } else {
+        chunks.into_par_iter().map(&f).collect()
     }
 }
 
@@ -326,7 +332,7 @@ pub(crate) fn measure<F: Real>(set: InstructionSet, layout: &Layout, grad: Value
         );
         (block, sums)
     };
-    by_block(layout, parallel(chunks, measure))
+    by_block(layout, parallel(layout, chunks, measure))
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Projections of the parameters after a step (proj-GClip, §2.1 of the paper).
 //!
 //! ```text
-//! ball   x ← x · min{radius/‖x‖, 1}       over all blocks that are not frozen
+//! ball   x ← x · min{radius/‖x‖, 1}       over all blocks that are not frozen, or over each alone
 //! box    xᵢ ← min{max{xᵢ, lower}, upper}
 //! ```
 //!
@@ -17,11 +17,13 @@ use crate::real::ValuesMut;
 use crate::step::Prepared;
 use crate::{Link, Real};
 
-/// The ball of this radius about 0.
+/// The ball of this radius about 0, in the space of all coordinates or of each block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProjectBall {
     /// Radius, in (0, ∞), in units of the parameters.
     pub radius: f64,
+    /// Whether each block has a ball of its own.
+    pub by_block: bool,
 }
 
 /// The box [lower, upper] in every coordinate.
@@ -36,11 +38,22 @@ pub struct ProjectBox {
 /// Projects, if the link is a projection.
 pub(crate) fn project<F: Real>(link: &Link, at: &Prepared<'_>, params: &mut ValuesMut<'_, F>) {
     match *link {
-        Link::ProjectBall(ProjectBall { radius }) => {
-            let norm = norms(at.set, at.layout, params.as_values()).all;
-            if norm > radius && norm.is_finite() {
-                let factor = F::narrow(radius / norm);
-                each(at, params, |x| x * factor);
+        Link::ProjectBall(ProjectBall { radius, by_block }) => {
+            let norms = norms(at.set, at.layout, params.as_values());
+            let beyond = |norm: f64| norm > radius && norm.is_finite();
+            let norm = |block: usize| {
+                if by_block {
+                    norms.blocks[block]
+                } else {
+                    norms.all
+                }
+            };
+            if norms.blocks.iter().copied().chain([norms.all]).any(beyond) {
+                let factor = |block| match norm(block) {
+                    norm if beyond(norm) => F::narrow(radius / norm),
+                    _ => F::one(),
+                };
+                each(at, params, factor, |factor, x| x * factor);
             }
         }
         Link::ProjectBox(ProjectBox { lower, upper }) => {
@@ -51,32 +64,46 @@ pub(crate) fn project<F: Real>(link: &Link, at: &Prepared<'_>, params: &mut Valu
                     F::narrow(at_most_in_bf16(upper)),
                 ),
             };
-            each(at, params, |x| {
-                let x = if x > lower { x } else { lower };
-                if x < upper { x } else { upper }
-            });
+            each(
+                at,
+                params,
+                |_| (),
+                |(), x| {
+                    let x = if x > lower { x } else { lower };
+                    if x < upper { x } else { upper }
+                },
+            );
         }
         _ => {}
     }
 }
 
-/// x ← f(x) on every coordinate that is not frozen.
-fn each<F: Real>(at: &Prepared<'_>, params: &mut ValuesMut<'_, F>, f: impl Fn(F) -> F + Sync) {
+/// x ← f(s, x) with s of its block, on every coordinate that is not frozen.
+fn each<F: Real, S: Copy + Send>(
+    at: &Prepared<'_>,
+    params: &mut ValuesMut<'_, F>,
+    of_block: impl Fn(usize) -> S,
+    f: impl Fn(S, F) -> F + Sync,
+) {
     let mut rest = params.reborrow();
     let mut chunks = Vec::new();
     for (block, range) in at.layout.chunks(CHUNK) {
         let chunk = rest.take(range.len());
         if !at.layout.block(block).frozen {
-            chunks.push(chunk);
+            chunks.push((of_block(block), chunk));
         }
     }
-    parallel(chunks, |chunk: ValuesMut<F>| match chunk {
-        ValuesMut::Full(x) => x.iter_mut().for_each(|x| *x = f(*x)),
-        ValuesMut::Bf16(x) => x.iter_mut().for_each(|x| {
-            let new = f(F::from_f32(x.to_f32())).as_f32();
-            *x = bf16::from_bits((new.to_bits() >> 16) as u16);
-        }),
-    });
+    parallel(
+        at.layout,
+        chunks,
+        |(s, chunk): (S, ValuesMut<F>)| match chunk {
+            ValuesMut::Full(x) => x.iter_mut().for_each(|x| *x = f(s, *x)),
+            ValuesMut::Bf16(x) => x.iter_mut().for_each(|x| {
+                let new = f(s, F::from_f32(x.to_f32())).as_f32();
+                *x = bf16::from_bits((new.to_bits() >> 16) as u16);
+            }),
+        },
+    );
 }
 
 /// The largest bf16 value that is not above `x`.

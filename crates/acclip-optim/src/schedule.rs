@@ -1,6 +1,6 @@
 //! Learning-rate schedules: factors of the peak learning rate.
 //!
-//! All but [`Schedule::Step`] can begin with a linear warm-up, t/warm_up at step t ≤ warm_up, so that
+//! All but [`Schedule::Step`] and [`Schedule::Power`] can begin with a linear warm-up, t/warm_up at step t ≤ warm_up, so that
 //! the first step already moves. Steps count from 1, as in the optimizers.
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,14 @@ pub enum Schedule {
     InverseSqrt {
         /// Steps of linear warm-up.
         warm_up: u64,
+    },
+    /// ((1 + shift)/(t + shift))^exponent. The theorems' 4/(μ(k + 1)) is that with shift 1 and exponent
+    /// 1, from 2/μ.
+    Power {
+        /// Steps that are counted as if taken before.
+        shift: u64,
+        /// How fast it falls, in [0, ∞).
+        exponent: f64,
     },
     /// `factor`^⌊(t−1)/every⌋.
     Step {
@@ -83,6 +91,9 @@ impl Schedule {
             Schedule::Cosine { floor, .. } if !unit.contains(&floor) => {
                 refuse(format!("floor is {floor}; it must be in [0, 1]"))
             }
+            Schedule::Power { exponent, .. } if !(0.0..f64::INFINITY).contains(&exponent) => {
+                refuse(format!("exponent is {exponent}; it must be in [0, inf)"))
+            }
             Schedule::Step { factor, .. } if !unit.contains(&factor) => {
                 refuse(format!("factor is {factor}; it must be in [0, 1]"))
             }
@@ -97,7 +108,7 @@ impl Schedule {
     pub fn factor(&self, t: u64) -> f64 {
         let t = t.max(1);
         let warm_up = match *self {
-            Schedule::Step { .. } => 0,
+            Schedule::Step { .. } | Schedule::Power { .. } => 0,
             Schedule::Constant { warm_up }
             | Schedule::InverseSqrt { warm_up }
             | Schedule::Linear { warm_up, .. }
@@ -120,6 +131,10 @@ impl Schedule {
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
             }
             Schedule::InverseSqrt { .. } => (warm_up.max(1) as f64 / t as f64).sqrt(),
+            Schedule::Power { shift, exponent } => {
+                let (first, now) = (1.0 + shift as f64, t as f64 + shift as f64);
+                (first / now).powf(exponent)
+            }
             Schedule::Step { every, factor } => factor.powf(((t - 1) / every.max(1)) as f64),
             Schedule::WarmUpStableDecay { decay, total, .. } => {
                 left(total.saturating_sub(decay), total).min(1.0)
@@ -179,6 +194,24 @@ mod tests {
     }
 
     #[test]
+    fn a_power_is_the_step_size_of_theorem_4() {
+        let mu = 0.5;
+        let power = Schedule::Power {
+            shift: 1,
+            exponent: 1.0,
+        };
+        for (k, factor) in (1..=50).zip(factors(power, 1..=50)) {
+            let exact = 4.0 / (mu * (k as f64 + 1.0));
+            assert!((2.0 / mu * factor / exact - 1.0).abs() < 1e-15, "{k}");
+        }
+        let root = Schedule::Power {
+            shift: 3,
+            exponent: 0.5,
+        };
+        assert_eq!(factors(root, [1, 13, 61]), [1.0, 0.5, 0.25]);
+    }
+
+    #[test]
     fn a_cosine_falls_from_one_to_its_floor() {
         let cosine = Schedule::Cosine {
             warm_up: 1,
@@ -208,6 +241,14 @@ mod tests {
                 warm_up: 0,
                 total: 2,
                 floor: f64::NAN,
+            },
+            Schedule::Power {
+                shift: 1,
+                exponent: -0.5,
+            },
+            Schedule::Power {
+                shift: 1,
+                exponent: f64::INFINITY,
             },
             Schedule::Step {
                 every: 0,
@@ -246,6 +287,10 @@ mod tests {
                 warm_up: 0,
                 decay: u64::MAX,
                 total: u64::MAX,
+            },
+            Schedule::Power {
+                shift: u64::MAX,
+                exponent: f64::MAX,
             },
         ] {
             for t in [0, 1, u64::MAX] {

@@ -68,7 +68,9 @@ impl Optimizer {
         check_length("grad", layout.len(), grad.len())?;
         state.check(self, layout)?;
         self.check_links(layout)?;
-        let plan = self.plan(layout).filter(|_| self.one_pass);
+        let plan = self
+            .plan(layout, state.t.saturating_add(1))
+            .filter(|_| self.one_pass);
         let zero = self.non_finite == NonFinite::Zero;
         let clips_first = plan.as_ref().is_none_or(|plan| plan.norm_clip.is_some());
         let mut measured = None;
@@ -118,8 +120,8 @@ impl Optimizer {
         Ok(stats)
     }
 
-    /// The chain as one pass, if it is one.
-    fn plan(&self, layout: &Layout) -> Option<OnePass<'_>> {
+    /// The chain as one pass, if it is one, for step `t`.
+    fn plan(&self, layout: &Layout, t: u64) -> Option<OnePass<'_>> {
         let mut plan = OnePass::default();
         let mut stage = 0;
         for link in &self.links {
@@ -138,7 +140,7 @@ impl Optimizer {
                     continue;
                 }
                 Link::ClipCoordinate(clip) => {
-                    plan.tau = Some(clip.tau);
+                    plan.tau = Some(clip.at(t));
                     2
                 }
                 Link::WeightDecay(coefficient) => {
@@ -169,8 +171,8 @@ impl Optimizer {
     /// Whether links and layout fit together.
     fn check_links(&self, layout: &Layout) -> Result<(), Error> {
         for link in &self.links {
-            if let Link::ClipCoordinates(tau) = link {
-                check_length("tau", layout.len(), tau.len())?;
+            if let Link::ClipCoordinates(clip) = link {
+                check_length("tau", layout.len(), clip.tau.len())?;
             }
         }
         let has = |kind: fn(&Link) -> bool| self.links.iter().any(kind);

@@ -55,11 +55,11 @@ fn a_hyper_parameter_of_another_rule_is_refused() {
     let error = Optimizer::new("gclip", &hyper("tau = 1")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "optimizer `gclip` has no hyper-parameter `tau`; it takes: max_norm, l2, momentum, nesterov, \
-         weight_decay"
+        "optimizer `gclip` has no hyper-parameter `tau`; it takes: max_norm, threshold_growth, l2, momentum, \
+         nesterov, weight_decay"
     );
     // Every name takes exactly the fields of its resolved hyper-parameters.
-    let all = "momentum beta1 beta2 eps alpha weight_decay l2 max_norm tau clip_factor clip_decay \
+    let all = "momentum beta1 beta2 eps alpha weight_decay l2 max_norm tau threshold_growth clip_factor clip_decay \
                clip_rate clip_gain z_score percentile floor radius";
     let lines = all.split_whitespace().map(|field| format!("{field} = 0.5"));
     let flags = ["nesterov = true", "bias_correction = true", "warm_up = 5"].map(String::from);
@@ -110,6 +110,7 @@ fn every_range_has_its_ends() {
         ("l2", "sgd", not_negative),
         ("max_norm", "gclip", positive),
         ("tau", "cclip", positive),
+        ("threshold_growth", "gclip", not_negative),
         ("clip_factor", "agc", positive),
         ("floor", "agc", positive),
         ("z_score", "zclip", positive),

@@ -8,7 +8,9 @@ mod common;
 #[path = "limits/groups.rs"]
 mod groups;
 
-use acclip_optim::{Adam, ClipCoordinate, Layout, Link, NAMES, Optimizer, RmsProp, Sgd, State};
+use acclip_optim::{
+    Adam, ClipCoordinate, ClipCoordinates, Layout, Link, NAMES, Optimizer, RmsProp, Sgd, State,
+};
 use common::*;
 
 const LEN: usize = 23;
@@ -143,9 +145,12 @@ fn special_cases_of_one_rule_are_the_other() {
         Link::WeightDecay(0.1),
     ];
     let clipped = |clip| chain([vec![clip], rest.to_vec()].concat());
-    let one = clipped(Link::ClipCoordinate(ClipCoordinate { tau }));
+    let one = clipped(Link::ClipCoordinate(ClipCoordinate { tau, growth: 0.0 }));
     assert_same(
-        &clipped(Link::ClipCoordinates([tau; LEN].into())),
+        &clipped(Link::ClipCoordinates(ClipCoordinates {
+            tau: [tau; LEN].into(),
+            growth: 0.0,
+        })),
         &one,
         &problem(1.0),
     );
@@ -250,7 +255,10 @@ fn the_order_of_links_matters() {
         beta2: 0.999,
         eps: 1e-8,
     });
-    let clip = Link::ClipCoordinate(ClipCoordinate { tau: 0.2 });
+    let clip = Link::ClipCoordinate(ClipCoordinate {
+        tau: 0.2,
+        growth: 0.0,
+    });
     let sgd = Link::Sgd(Sgd {
         momentum: 0.9,
         nesterov: false,

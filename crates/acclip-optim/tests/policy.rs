@@ -484,7 +484,10 @@ fn bf16_parameters_stay_in_their_box_and_ball() {
     assert!(bf16::from_f64(lower).to_f64() < lower && bf16::from_f64(upper).to_f64() > upper);
     let links = [
         Link::ProjectBox(ProjectBox { lower, upper }),
-        Link::ProjectBall(ProjectBall { radius: 0.5 }),
+        Link::ProjectBall(ProjectBall {
+            radius: 0.5,
+            by_block: false,
+        }),
     ];
     for link in links {
         let layout = Layout::new(vec![Block::new("w", [1000], true)]).unwrap();

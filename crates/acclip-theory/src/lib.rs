@@ -3,8 +3,11 @@
 //! The crate knows no framework, no file and no clock.
 
 pub mod bounds;
+pub mod ensemble;
+pub mod estimate;
 mod error;
 mod finding;
+pub mod methods;
 pub mod noise;
 pub mod problems;
 

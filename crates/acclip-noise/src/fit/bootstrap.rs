@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::StableFit;
 use crate::interval::LEVEL;
 use crate::sample::{quantile, sorted};
-use crate::stable::mix;
+use crate::lanes::mix;
 use crate::{Error, Interval};
 
 /// Fewest refits from which 2.5 % quantiles are read.

@@ -57,7 +57,6 @@ mod side;
 mod symmetric;
 mod table;
 
-pub(crate) use draw::mix;
 pub use law::Stable;
 pub use parameters::{S0, S1};
 pub use symmetric::SymmetricStable;

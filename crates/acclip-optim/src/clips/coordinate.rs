@@ -1,22 +1,43 @@
 //! CClip: clipping each coordinate at a fixed threshold (§2.1 of the paper).
 //!
 //! ```text
-//! ĝᵢ = gᵢ · min{τᵢ/|gᵢ|, 1}
+//! ĝᵢ = gᵢ · min{τᵢ/|gᵢ|, 1}       τᵢ = tau·t^growth
 //! ```
 //!
 //! evaluated as clamp(gᵢ, −τᵢ, τᵢ), which is the same number without a division. The threshold is one
-//! number for all coordinates, or one for each.
+//! number for all coordinates, or one for each; fixed unless `growth` is set. With growth 1/α, and the
+//! bound B of the gradient's α-moments as thresholds, it is that of Theorem 8.
 //!
 //! Reference: the paper, §2.1 and §4.
 
+use std::sync::Arc;
+
+use super::growth;
 use crate::Real;
 use crate::rules::{Kernel, WithKernel};
 
 /// Clip of each coordinate at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClipCoordinate {
-    /// The threshold, in (0, ∞), in units of the gradient.
+    /// The threshold of the first step, in (0, ∞), in units of the gradient.
     pub tau: f64,
+    /// Exponent of the threshold's growth, in [0, ∞): step t = 1, 2, … clips at tau·t^growth.
+    pub growth: f64,
+}
+
+impl ClipCoordinate {
+    pub(crate) fn at(&self, t: u64) -> f64 {
+        self.tau * growth(self.growth, t)
+    }
+}
+
+/// Clip of each coordinate at its own threshold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipCoordinates {
+    /// The thresholds of the first step, one a coordinate of the layout, in (0, ∞].
+    pub tau: Arc<[f64]>,
+    /// Exponent of the thresholds' growth, in [0, ∞).
+    pub growth: f64,
 }
 
 /// The coordinate clipped at ±`tau`, and whether it was beyond.

@@ -41,6 +41,11 @@ pub(crate) trait NormClip {
     fn factors(&self, t: u64, norms: &Norms, memory: &mut [&mut [f64]]) -> Vec<f64>;
 }
 
+/// t^exponent, by which a threshold has grown at step `t`; exactly 1 for exponent 0.
+pub(crate) fn growth(exponent: f64, t: u64) -> f64 {
+    (t as f64).powf(exponent)
+}
+
 /// min{threshold/norm, 1}; 1 for norm 0.
 pub(crate) fn factor(threshold: f64, norm: f64) -> f64 {
     // The comparison, rather than the minimum, also settles norm 0.

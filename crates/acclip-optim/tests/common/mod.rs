@@ -73,7 +73,7 @@ const PATHS: [(&str, &str); 22] = [
 
 /// Every hyper-parameter but L2 decay, off its default.
 const OFF: &str = "momentum = 0.7, nesterov = true, beta1 = 0.8, beta2 = 0.95, eps = 1e-3, alpha = 1.3, \
-    bias_correction = true, weight_decay = 0.2, max_norm = 2, tau = 0.3, clip_factor = 1.5, \
+    bias_correction = true, weight_decay = 0.2, max_norm = 2, tau = 0.3, threshold_growth = 0.3, clip_factor = 1.5, \
     clip_decay = 0.9, clip_rate = 0.2, clip_gain = 0.3, z_score = 1.5, percentile = 40, warm_up = 3, \
     floor = 0.1, radius = 2";
 

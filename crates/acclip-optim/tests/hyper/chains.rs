@@ -1,8 +1,8 @@
 //! A name is nothing but a chain, and chains of one's own.
 
 use acclip_optim::{
-    AcClip, Adam, ClipCoordinate, ClipNorm, Ema, Error, Form, Link, Normalize, Optimizer,
-    ProjectBall, ProjectBox, Sgd,
+    AcClip, Adam, Block, ClipCoordinate, ClipCoordinates, ClipNorm, Ema, Error, Form, Layout, Link,
+    Normalize, Optimizer, ProjectBall, ProjectBox, Sgd,
 };
 
 use crate::common::*;
@@ -37,6 +37,7 @@ fn a_chain_written_by_hand_is_the_name() {
     let clip = |by_block| {
         Link::ClipNorm(ClipNorm {
             max_norm: 1.0,
+            growth: 0.0,
             by_block,
         })
     };
@@ -66,7 +67,10 @@ fn a_chain_written_by_hand_is_the_name() {
             "cclip",
             none,
             vec![
-                Link::ClipCoordinate(ClipCoordinate { tau: 0.1 }),
+                Link::ClipCoordinate(ClipCoordinate {
+                    tau: 0.1,
+                    growth: 0.0,
+                }),
                 decay.clone(),
             ],
         ),
@@ -89,7 +93,7 @@ fn a_chain_written_by_hand_is_the_name() {
         (
             "nsgd-momentum",
             "",
-            vec![Link::Ema(m), Link::Normalize(Normalize)],
+            vec![Link::Ema(m), Link::Normalize(Normalize { by_block: false })],
         ),
         ("adam", "l2 = 0.01", vec![Link::L2(0.01), Link::Adam(ADAM)]),
     ] {
@@ -159,7 +163,10 @@ fn two_rules_in_one_chain_keep_their_slots_apart() {
 
 #[test]
 fn a_chain_that_cannot_be_is_refused() {
-    let ball = Link::ProjectBall(ProjectBall { radius: 1.0 });
+    let ball = Link::ProjectBall(ProjectBall {
+        radius: 1.0,
+        by_block: false,
+    });
     let cube = |lower, upper| Link::ProjectBox(ProjectBox { lower, upper });
     let sgd = Link::Sgd(Sgd {
         momentum: 0.9,
@@ -178,7 +185,12 @@ fn a_chain_that_cannot_be_is_refused() {
         assert_eq!(new(&links).unwrap_err(), error);
     }
     assert!(new(&[&sgd, &ball, &cube(0.0, 1.0)]).is_ok());
-    let tau = |tau: &[f64]| Link::ClipCoordinates(tau.into());
+    let tau = |tau: &[f64]| {
+        Link::ClipCoordinates(ClipCoordinates {
+            tau: tau.into(),
+            growth: 0.0,
+        })
+    };
     for bad in [
         &cube(1.0, 0.0),
         &cube(f64::NAN, 1.0),
@@ -221,9 +233,13 @@ fn a_chain_that_cannot_be_is_refused() {
 fn chains_of_ones_own_give_the_same_bits_in_one_pass_and_link_by_link() {
     let norm = Link::ClipNorm(ClipNorm {
         max_norm: 50.0,
+        growth: 0.0,
         by_block: true,
     });
-    let tau = Link::ClipCoordinate(ClipCoordinate { tau: 0.5 });
+    let tau = Link::ClipCoordinate(ClipCoordinate {
+        tau: 0.5,
+        growth: 0.0,
+    });
     let acclip = |form| {
         let (alpha, eps) = (1.0, 1e-5);
         Link::AcClip(AcClip {
@@ -257,5 +273,99 @@ fn chains_of_ones_own_give_the_same_bits_in_one_pass_and_link_by_link() {
             &problem.layout,
             &format!("{:?}", optimizer.links()),
         );
+    }
+}
+
+/// A chain with growing thresholds or norms by block takes the steps of its definition, in one pass and
+/// link by link.
+#[test]
+fn thresholds_grow_and_norms_are_those_of_each_block() {
+    let layout = Layout::new(vec![
+        Block::new("a", [3], false),
+        Block::new("b", [2], false),
+    ])
+    .unwrap();
+    let grad = [3.0, -4.0, 12.0, 0.3, 0.4];
+    let plain = Sgd {
+        momentum: 0.0,
+        nesterov: false,
+    };
+    let norm = |by_block| {
+        Link::ClipNorm(ClipNorm {
+            max_norm: 2.0,
+            growth: 0.5,
+            by_block,
+        })
+    };
+    let one = Link::ClipCoordinate(ClipCoordinate {
+        tau: 1.0,
+        growth: 0.75,
+    });
+    let each = Link::ClipCoordinates(ClipCoordinates {
+        tau: [1.0, 2.0, 3.0, 0.1, 0.2].into(),
+        growth: 0.75,
+    });
+    let ball = Link::ProjectBall(ProjectBall {
+        radius: 0.25,
+        by_block: true,
+    });
+    let unit = Link::Normalize(Normalize { by_block: true });
+    // The update of coordinate i in step t, of blocks with norms 13 and ½.
+    type Update = fn(usize, f64, f64) -> f64;
+    let cases: [(Vec<Link>, Update); 5] = [
+        (vec![norm(true)], |i, g, t| {
+            g * (2.0 * t.sqrt() / if i < 3 { 13.0 } else { 0.5 }).min(1.0)
+        }),
+        (vec![norm(false)], |_, g, t| {
+            g * (2.0 * t.sqrt() / 169.25_f64.sqrt()).min(1.0)
+        }),
+        (vec![one], |_, g, t| g.clamp(-t.powf(0.75), t.powf(0.75))),
+        (vec![each], |i, g, t| {
+            let tau = [1.0, 2.0, 3.0, 0.1, 0.2][i] * t.powf(0.75);
+            g.clamp(-tau, tau)
+        }),
+        (vec![unit, ball.clone()], |i, g, _| {
+            g / if i < 3 { 13.0 } else { 0.5 }
+        }),
+    ];
+    for (links, update) in cases {
+        let projected = links.contains(&ball);
+        let mut chain: Vec<Link> = links;
+        let place = chain.len() - usize::from(projected);
+        chain.insert(place, Link::Sgd(plain));
+        for one_pass in [true, false] {
+            let optimizer = Optimizer::chain("grows", chain.clone())
+                .unwrap()
+                .with_one_pass(one_pass);
+            let mut state = optimizer.init::<f64>(&layout);
+            let mut x = [0.0; 5];
+            let mut expected = [0.0; 5];
+            for t in 1..=60 {
+                optimizer
+                    .step(0.1, &layout, &mut x, &grad, &mut state)
+                    .unwrap();
+                for (i, e) in expected.iter_mut().enumerate() {
+                    *e -= 0.1 * update(i, grad[i], t as f64);
+                }
+                if projected {
+                    for block in [0..3, 3..5] {
+                        let norm = expected[block.clone()]
+                            .iter()
+                            .map(|x| x * x)
+                            .sum::<f64>()
+                            .sqrt();
+                        expected[block]
+                            .iter_mut()
+                            .for_each(|x| *x *= (0.25 / norm).min(1.0));
+                    }
+                }
+                for (x, e) in x.iter().zip(expected) {
+                    assert!(
+                        (x - e).abs() <= 1e-13 * e.abs().max(1.0),
+                        "{chain:?} {t}: {x} {e}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -179,6 +179,7 @@ fn complete() -> Config {
         weight_decay: Some(0.0),
         max_norm: Some(0.0),
         tau: Some(0.0),
+        threshold_growth: Some(0.0),
         nesterov: Some(false),
         bias_correction: Some(false),
         l2: Some(0.0),
