@@ -115,7 +115,7 @@ mod tests {
         let trials = 2000;
         for trial in 0..trials {
             let rows: Vec<Vec<f64>> =
-                (0..4).map(|i| exponentials(4 * trial + i, 24, k[i as usize].powf(-0.5))).collect();
+                (0..4).map(|i| exponentials(4 * trial + i, 24, f64::powf(k[i as usize], -0.5))).collect();
             let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
             slopes += u32::from(exponent(&k, &rows).holds(0.5));
             means += u32::from(mean(rows[0]).holds(0.25));

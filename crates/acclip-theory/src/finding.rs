@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::estimate::Estimate;
+
 /// The result of one experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -126,4 +128,65 @@ pub struct Check {
     pub holds: bool,
     /// How it came out, in words and numbers: the worst ratio and where.
     pub detail: String,
+}
+
+impl From<f64> for Cell {
+    fn from(value: f64) -> Self {
+        Cell::Number(value)
+    }
+}
+
+impl From<Estimate> for Cell {
+    fn from(Estimate { value, low, high }: Estimate) -> Self {
+        Cell::Estimate { value, low, high }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(words: &str) -> Self {
+        Cell::Text(words.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(words: String) -> Self {
+        Cell::Text(words)
+    }
+}
+
+impl Curve {
+    /// A measured curve with its band.
+    pub(crate) fn measured(name: impl Into<String>, points: impl IntoIterator<Item = (f64, Estimate)>) -> Self {
+        let point = |(x, y): (f64, Estimate)| Point {
+            x,
+            y: y.value,
+            interval: Some((y.low, y.high)),
+        };
+        Curve {
+            name: name.into(),
+            kind: Kind::Measured,
+            points: points.into_iter().map(point).collect(),
+        }
+    }
+
+    /// A curve without a band.
+    pub(crate) fn line(name: impl Into<String>, kind: Kind, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let point = |(x, y)| Point { x, y, interval: None };
+        Curve {
+            name: name.into(),
+            kind,
+            points: points.into_iter().map(point).collect(),
+        }
+    }
+}
+
+impl Check {
+    /// A check with its outcome.
+    pub(crate) fn new(name: impl Into<String>, holds: bool, detail: impl Into<String>) -> Self {
+        Check {
+            name: name.into(),
+            holds,
+            detail: detail.into(),
+        }
+    }
 }

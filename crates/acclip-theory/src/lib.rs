@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod ensemble;
 pub mod estimate;
 mod error;
+pub mod experiments;
 mod finding;
 pub mod methods;
 pub mod noise;

@@ -1,0 +1,213 @@
+//! Remark 1: with infinite variance, E‖∇f(x_k)‖² of SGD is infinite after one step, on the simplest of functions.
+//!
+//! f = ½x² and g = x + ξ with E ξ² = ∞ give E x²_{k+1} ≥ η²E ξ² = ∞, whatever the step sizes. An infinite mean is not
+//! something one sees in a run; it is seen in the mean over n runs, which does not settle as n grows. With tail index
+//! α the mean of n squares grows like n^{2/α−1}.
+//!
+//! The remark is about SGD on an unbounded domain. Projected onto a bounded one, the same SGD does converge, and at the
+//! rate of Theorem 5's lower bound up to constants: Fatkhullin, Hübler & Lan, *Can SGD Handle Heavy-Tailed Noise?*, 2025
+//! (arXiv 2508.04860). "N/A" in Table 1 is a statement about the first.
+
+use super::Settings;
+use crate::ensemble::{Control, Ensemble, Metric};
+use crate::estimate::{Estimate, exponent, log_slope, mean};
+use crate::finding::{Check, Curve, Finding, Kind, Plot, Table};
+use crate::methods::{Method, Update};
+use crate::Error;
+use crate::noise::{Independent, Law, Noise};
+use crate::problems::Quadratic;
+
+/// Steps after which squares are taken: the law of x_k has settled.
+const STEPS: u64 = 64;
+/// Constant step size.
+const LEARNING_RATE: f64 = 0.1;
+/// Independent parts, each of which gives one slope of the growth.
+const PARTS: usize = 16;
+/// The curves over k need this many times fewer trajectories than the means over n.
+const FEWER: usize = 32;
+
+pub(super) fn defaults() -> Settings {
+    Settings {
+        seed: 0,
+        alphas: vec![1.2, 1.5, 1.8, 2.0],
+        trajectories: 1 << 19,
+        steps: 1 << 13,
+    }
+}
+
+pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Error> {
+    let mut finding = Finding {
+        title: "Remark 1".into(),
+        claim: "With noise of infinite variance, E‖∇f(x_k)‖² of SGD is infinite for every k ≥ 1: f = ½x², and any step \
+                sizes that do not depend on the gradient."
+            .into(),
+        settings: settings.describe(),
+        tables: Vec::new(),
+        plots: Vec::new(),
+        checks: Vec::new(),
+        notes: vec![
+            "The mean over n runs is shown against n: a mean that exists settles. Its growth exponent is the slope of the \
+             median over blocks of runs; for squares of tail index α/2 < 1 it tends to 2/α − 1."
+                .into(),
+            "E|x| is finite: the loss of one run does not go to infinity. And SGD that is projected onto a bounded domain \
+             converges, at the rate of GClip: what is infinite is the second moment on an unbounded domain."
+                .into(),
+        ],
+        steps: 0,
+    };
+    let mut rows = Vec::new();
+    for &alpha in &settings.alphas {
+        let noise = Independent {
+            law: Law::Stable { alpha, beta: 0.0 },
+            scales: vec![1.0],
+        };
+        let growth = second_moments(alpha, &noise, settings, control, &mut finding)?;
+        let rate = curves(alpha, &noise, settings, control, &mut finding)?;
+        let limit = 2.0 / alpha - 1.0;
+        rows.push(vec![alpha.into(), growth.into(), limit.into(), rate.into(), (2.0 - 2.0 / alpha).into()]);
+        let name = format!("SGD, α = {alpha}: the mean of ‖∇f‖² over n runs ");
+        finding.checks.push(if alpha < 2.0 {
+            let detail = format!("growth exponent {:.3} [{:.3}, {:.3}]", growth.value, growth.low, growth.high);
+            Check::new(name + "does not settle", growth.low > 0.0, detail)
+        } else {
+            let detail = format!("growth exponent {:.1e} [{:.1e}, {:.1e}]", growth.value, growth.low, growth.high);
+            Check::new(name + "settles", growth.holds(0.0) || growth.value.abs() < 1e-3, detail)
+        });
+    }
+    let header = ["α", "growth of the mean square with n", "limit 2/α − 1", "projected SGD: exponent in k", "proved"];
+    finding.tables.push(Table {
+        caption: "SGD on ½x² with symmetric α-stable noise".into(),
+        header: header.map(String::from).to_vec(),
+        rows,
+    });
+    finding.steps = control.steps();
+    Ok(finding)
+}
+
+/// Means of ‖∇f‖² over the first n runs, of three methods, as a plot; SGD's growth exponent in n.
+fn second_moments(
+    alpha: f64,
+    noise: &dyn Noise,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<Estimate, Error> {
+    let methods = [
+        Method::constant("SGD", Update::Sgd, LEARNING_RATE),
+        Method::constant("GClip", Update::GClip { max_norm: 4.0, growth: 0.0 }, LEARNING_RATE),
+        Method {
+            project: true,
+            ..Method::constant("SGD, projected", Update::Sgd, LEARNING_RATE)
+        },
+    ];
+    let problem = Quadratic::half_square(Some(1.0))?;
+    let mut curves = Vec::new();
+    let mut growth = None;
+    for method in &methods {
+        let ensemble = Ensemble {
+            problem: &problem,
+            noise,
+            method,
+            start: &[1.0],
+            trajectories: settings.trajectories,
+            checkpoints: &[STEPS],
+            metrics: &[Metric::SquaredGradient],
+            seed: settings.stream("remark 1, squares", alpha),
+        };
+        let (group, _) = ensemble.groups();
+        let measured = ensemble.run(control)?;
+        let means = measured.groups(0, 0);
+        let powers = (0..).map(|i| 1_usize << i).take_while(|&n| n <= means.len());
+        let prefix = |n: usize| means[..n].iter().sum::<f64>() / n as f64;
+        curves.push(Curve::line(
+            method.name.clone(),
+            Kind::Measured,
+            powers.map(|n| ((n * group) as f64, prefix(n))),
+        ));
+        growth.get_or_insert_with(|| growth_exponent(means));
+    }
+    finding.plots.push(Plot {
+        title: format!("Mean over n runs, α = {alpha}"),
+        caption: format!("Mean of ‖∇f(x)‖² after {STEPS} steps, over the first n runs."),
+        x: "runs n".into(),
+        y: "mean of ‖∇f‖²".into(),
+        log: true,
+        curves,
+    });
+    Ok(growth.unwrap_or_else(|| mean(&[f64::NAN])))
+}
+
+/// Slope of the logarithm of the median mean over blocks, against the logarithm of their size; an interval from
+/// independent parts.
+fn growth_exponent(groups: &[f64]) -> Estimate {
+    let part = groups.len() / PARTS;
+    let sizes: Vec<usize> = (0..).map(|i| 1 << i).take_while(|&size| 2 * size <= part).collect();
+    let slope = |part: &[f64]| {
+        let medians = sizes.iter().map(|&size| {
+            let mut means: Vec<f64> =
+                part.chunks_exact(size).map(|block| block.iter().sum::<f64>() / size as f64).collect();
+            means.sort_by(f64::total_cmp);
+            let middle = means.len() / 2;
+            (means[middle] + means[(means.len() - 1) / 2]) / 2.0
+        });
+        let sizes: Vec<f64> = sizes.iter().map(|&size| size as f64).collect();
+        log_slope(&sizes, medians)
+    };
+    match sizes.len() {
+        0 | 1 => mean(&[f64::NAN]),
+        _ => mean(&groups.chunks_exact(part).map(slope).collect::<Vec<_>>()),
+    }
+}
+
+/// E f − f* against k, of projected SGD and GClip with the step sizes of Theorem 4; SGD's exponent over the second half
+/// of the octaves.
+fn curves(
+    alpha: f64,
+    noise: &dyn Noise,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<Estimate, Error> {
+    let growth = 1.0 / alpha;
+    let problem = Quadratic::half_square(Some(4.0))?;
+    let checkpoints = super::octaves(4, settings.steps);
+    let k: Vec<f64> = checkpoints.iter().map(|&k| k as f64).collect();
+    let methods = [
+        Method::harmonic("SGD, projected", Update::Sgd, 1.0),
+        Method::harmonic("GClip", Update::GClip { max_norm: 4.0, growth }, 1.0),
+    ];
+    let mut drawn = Vec::new();
+    let mut rate = None;
+    for method in &methods {
+        let ensemble = Ensemble {
+            problem: &problem,
+            noise,
+            method,
+            start: &[1.0],
+            trajectories: settings.trajectories.div_ceil(FEWER),
+            checkpoints: &checkpoints,
+            metrics: &[Metric::AverageGap],
+            seed: settings.stream("remark 1, curves", alpha),
+        };
+        let measured = ensemble.run(control)?;
+        let rows = measured.rows(0);
+        let points = k.iter().zip(&rows).map(|(&k, groups)| (k, mean(groups)));
+        drawn.push(Curve::measured(method.name.clone(), points));
+        let late = rows.len() / 2;
+        rate.get_or_insert_with(|| exponent(&k[late..], &rows[late..]));
+    }
+    let proved = 2.0 - 2.0 / alpha;
+    if let Some(last) = drawn[0].points.last().copied() {
+        let line = k.iter().map(|&k| (k, last.y * (last.x / k).powf(proved)));
+        drawn.push(Curve::line(format!("slope −{proved:.3}"), Kind::Proved, line));
+    }
+    finding.plots.push(Plot {
+        title: format!("Projected, α = {alpha}"),
+        caption: "E f(x̄_k) − f* on [−4, 4], with η_k = 4/(k + 1), of SGD and of GClip: both converge.".into(),
+        x: "steps k".into(),
+        y: "E f − f*".into(),
+        log: true,
+        curves: drawn,
+    });
+    Ok(rate.unwrap_or_else(|| mean(&[f64::NAN])))
+}
