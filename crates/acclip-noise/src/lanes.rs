@@ -11,7 +11,8 @@ use std::f64::consts::{LN_2, LOG2_E, PI};
 
 /// Runs a loop compiled for the widest instruction set of this processor. No operation is contracted
 /// or reassociated: every set gives the same bits. `f` and all that it calls must be
-/// `#[inline(always)]`.
+/// `#[inline(always)]`, and `f` must own what it needs (`move`): behind a reference that crosses this call the
+/// compiler cannot tell that buffers do not overlap, and the loop stays scalar.
 #[inline(always)]
 pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

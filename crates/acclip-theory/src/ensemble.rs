@@ -78,7 +78,9 @@ impl Measured {
 
     /// Means of the groups of a metric: a row a checkpoint.
     pub fn rows(&self, metric: usize) -> Vec<&[f64]> {
-        (0..self.checkpoints).map(|checkpoint| self.groups(metric, checkpoint)).collect()
+        (0..self.checkpoints)
+            .map(|checkpoint| self.groups(metric, checkpoint))
+            .collect()
     }
 }
 
@@ -136,7 +138,9 @@ impl Ensemble<'_> {
             .collect();
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         let per_group = self.metrics.len() * self.checkpoints.len();
-        let means = (0..per_group).flat_map(|i| parts.iter().map(move |part| part[i])).collect();
+        let means = (0..per_group)
+            .flat_map(|i| parts.iter().map(move |part| part[i]))
+            .collect();
         Ok(Measured {
             checkpoints: self.checkpoints.len(),
             groups,
@@ -149,8 +153,17 @@ impl Ensemble<'_> {
         let dim = self.problem.dim();
         let (optimizer, layout) = self.method.build(rows, dim, self.problem.facts().domain)?;
         let mut state = optimizer.init::<f64>(&layout);
-        let mut x: Vec<f64> = self.start.iter().copied().cycle().take(rows * dim).collect();
-        let mut average = self.method.average.map(|degree| PolynomialAverage::new(degree, x.len()));
+        let mut x: Vec<f64> = self
+            .start
+            .iter()
+            .copied()
+            .cycle()
+            .take(rows * dim)
+            .collect();
+        let mut average = self
+            .method
+            .average
+            .map(|degree| PolynomialAverage::new(degree, x.len()));
         let mut grad = vec![0.0; x.len()];
         let mut scratch = Vec::new();
         let mut sums: Vec<(usize, f64, Vec<f64>)> = (self.metrics.iter().enumerate())
@@ -203,11 +216,15 @@ impl Ensemble<'_> {
                     Metric::MeanTruncatedGradient { .. } => {
                         if let Some((_, _, sum)) = sums.iter().find(|(at, _, _)| *at == place) {
                             let steps = steps.max(1) as f64;
-                            values.iter_mut().zip(sum).for_each(|(value, sum)| *value = sum / steps);
+                            values
+                                .iter_mut()
+                                .zip(sum)
+                                .for_each(|(value, sum)| *value = sum / steps);
                         }
                     }
                 }
-                means[place * self.checkpoints.len() + checkpoint] = values.iter().sum::<f64>() / rows as f64;
+                means[place * self.checkpoints.len() + checkpoint] =
+                    values.iter().sum::<f64>() / rows as f64;
             }
         }
         Ok(means)
@@ -219,7 +236,7 @@ fn add_truncated(grad: &[f64], dim: usize, tau: f64, sum: &mut [f64]) {
     if dim == 1 {
         vectorised(
             #[inline(always)]
-            || {
+            move || {
                 for (sum, g) in sum.iter_mut().zip(grad) {
                     let (square, line) = (g * g, tau * g.abs());
                     // In this order the square is taken where τ = ∞ makes the line NaN.

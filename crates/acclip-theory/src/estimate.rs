@@ -11,24 +11,36 @@ pub struct Estimate {
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
+    /// Independent groups that it comes from.
+    pub groups: usize,
 }
 
 impl Estimate {
     fn new(value: f64, standard_error: f64, groups: usize) -> Self {
-        let half = match groups.saturating_sub(1) {
-            0 => f64::INFINITY,
-            freedom => standard_error * student(freedom as f64),
-        };
+        let half = standard_error * student(groups, 0.05);
         Estimate {
             value,
             low: value - half,
             high: value + half,
+            groups,
         }
     }
 
-    /// Whether the interval holds `value`.
-    pub fn holds(&self, value: f64) -> bool {
-        (self.low..=self.high).contains(&value)
+    /// Whether `value` is in the interval that, with as many `others` like it, holds all true values together with
+    /// probability 95 % (Bonferroni).
+    pub fn holds_among(&self, value: f64, others: usize) -> bool {
+        let wider = student(self.groups, 0.05 / others.max(1) as f64) / student(self.groups, 0.05);
+        (value - self.value).abs() <= wider * (self.high - self.value)
+    }
+
+    /// The same, of another unit: all numbers times `factor` > 0.
+    pub fn times(&self, factor: f64) -> Self {
+        Estimate {
+            value: factor * self.value,
+            low: factor * self.low,
+            high: factor * self.high,
+            groups: self.groups,
+        }
     }
 }
 
@@ -66,7 +78,9 @@ pub fn exponent(k: &[f64], rows: &[&[f64]]) -> Estimate {
 pub fn log_slope(x: &[f64], y: impl Iterator<Item = f64>) -> f64 {
     let points: Vec<(f64, f64)> = x.iter().zip(y).map(|(x, y)| (x.ln(), y.ln())).collect();
     let n = points.len() as f64;
-    let (mx, my) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+    let (mx, my) = points
+        .iter()
+        .fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
     let (mut xy, mut xx) = (0.0, 0.0);
     for (x, y) in points {
         xy += (x - mx) * (y - my);
@@ -75,9 +89,13 @@ pub fn log_slope(x: &[f64], y: impl Iterator<Item = f64>) -> f64 {
     xy / xx
 }
 
-/// The 97.5 % quantile of Student's t.
-fn student(freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |law| law.inverse_cdf(0.975))
+/// What |Student's t| of a mean of `groups` exceeds with probability `error`; ∞ for a single group.
+fn student(groups: usize, error: f64) -> f64 {
+    match groups.saturating_sub(1) {
+        0 => f64::INFINITY,
+        freedom => StudentsT::new(0.0, 1.0, freedom as f64)
+            .map_or(f64::NAN, |law| law.inverse_cdf(1.0 - 0.5 * error)),
+    }
 }
 
 #[cfg(test)]
@@ -94,10 +112,16 @@ mod tests {
     #[test]
     fn a_power_law_has_its_exponent_and_no_width() {
         let k = [10.0, 40.0, 1000.0];
-        let rows: Vec<Vec<f64>> = k.iter().map(|k: &f64| vec![3.0 * k.powf(-0.7); 5]).collect();
+        let rows: Vec<Vec<f64>> = k
+            .iter()
+            .map(|k: &f64| vec![3.0 * k.powf(-0.7); 5])
+            .collect();
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let found = exponent(&k, &rows);
-        assert!((found.value - 0.7).abs() < 1e-14 && found.high - found.low < 1e-13, "{found:?}");
+        assert!(
+            (found.value - 0.7).abs() < 1e-14 && found.high - found.low < 1e-13,
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -105,7 +129,10 @@ mod tests {
         // Standard error 1/√3, Student's quantile with two degrees of freedom 4.302653.
         let found = mean(&[1.0, 2.0, 3.0]);
         assert!((found.value - 2.0).abs() < 1e-15);
-        assert!((found.high - 2.0 - 4.302_652_7 / 3_f64.sqrt()).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found.high - 2.0 - 4.302_652_7 / 3_f64.sqrt()).abs() < 1e-6,
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -114,11 +141,12 @@ mod tests {
         let (mut slopes, mut means) = (0, 0);
         let trials = 2000;
         for trial in 0..trials {
-            let rows: Vec<Vec<f64>> =
-                (0..4).map(|i| exponentials(4 * trial + i, 24, f64::powf(k[i as usize], -0.5))).collect();
+            let rows: Vec<Vec<f64>> = (0..4)
+                .map(|i| exponentials(4 * trial + i, 24, f64::powf(k[i as usize], -0.5)))
+                .collect();
             let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-            slopes += u32::from(exponent(&k, &rows).holds(0.5));
-            means += u32::from(mean(rows[0]).holds(0.25));
+            slopes += u32::from(exponent(&k, &rows).holds_among(0.5, 1));
+            means += u32::from(mean(rows[0]).holds_among(0.25, 1));
         }
         let share = |covered: u32| f64::from(covered) / trials as f64;
         // 95 %, and for means of 24 exponentials some points less, being skewed.
@@ -128,10 +156,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_estimated_is_not_a_number() {
-        assert!(exponent(&[1.0, 1.0], &[&[1.0, 2.0], &[1.0, 2.0]]).value.is_nan());
-        assert!(exponent(&[1.0, 2.0], &[&[0.0, 0.0], &[1.0, 2.0]]).value.is_nan());
+        assert!(
+            exponent(&[1.0, 1.0], &[&[1.0, 2.0], &[1.0, 2.0]])
+                .value
+                .is_nan()
+        );
+        assert!(
+            exponent(&[1.0, 2.0], &[&[0.0, 0.0], &[1.0, 2.0]])
+                .value
+                .is_nan()
+        );
         assert!(exponent(&[], &[]).value.is_nan());
         let one = mean(&[4.0]);
-        assert!(one.value == 4.0 && one.low == f64::NEG_INFINITY && one.high == f64::INFINITY);
+        assert!(one.value == 4.0 && !one.holds_among(4.0, 1), "{one:?}");
     }
 }

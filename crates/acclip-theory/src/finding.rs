@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::estimate::Estimate;
+use crate::experiments::Settings;
 
 /// The result of one experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +27,24 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding to be filled.
+    pub(crate) fn new(
+        title: impl Into<String>,
+        claim: impl Into<String>,
+        settings: &Settings,
+    ) -> Self {
+        Finding {
+            title: title.into(),
+            claim: claim.into(),
+            settings: settings.describe(),
+            tables: Vec::new(),
+            plots: Vec::new(),
+            checks: Vec::new(),
+            notes: Vec::new(),
+            steps: 0,
+        }
+    }
+
     /// Whether every check holds.
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.holds)
@@ -137,7 +156,11 @@ impl From<f64> for Cell {
 }
 
 impl From<Estimate> for Cell {
-    fn from(Estimate { value, low, high }: Estimate) -> Self {
+    fn from(
+        Estimate {
+            value, low, high, ..
+        }: Estimate,
+    ) -> Self {
         Cell::Estimate { value, low, high }
     }
 }
@@ -154,9 +177,23 @@ impl From<String> for Cell {
     }
 }
 
+impl Table {
+    /// A table from its columns' names and its rows.
+    pub(crate) fn new(caption: impl Into<String>, header: &[&str], rows: Vec<Vec<Cell>>) -> Self {
+        Table {
+            caption: caption.into(),
+            header: header.iter().map(|&name| name.to_owned()).collect(),
+            rows,
+        }
+    }
+}
+
 impl Curve {
     /// A measured curve with its band.
-    pub(crate) fn measured(name: impl Into<String>, points: impl IntoIterator<Item = (f64, Estimate)>) -> Self {
+    pub(crate) fn measured(
+        name: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, Estimate)>,
+    ) -> Self {
         let point = |(x, y): (f64, Estimate)| Point {
             x,
             y: y.value,
@@ -170,8 +207,16 @@ impl Curve {
     }
 
     /// A curve without a band.
-    pub(crate) fn line(name: impl Into<String>, kind: Kind, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        let point = |(x, y)| Point { x, y, interval: None };
+    pub(crate) fn line(
+        name: impl Into<String>,
+        kind: Kind,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        let point = |(x, y)| Point {
+            x,
+            y,
+            interval: None,
+        };
         Curve {
             name: name.into(),
             kind,

@@ -4,8 +4,8 @@
 
 pub mod bounds;
 pub mod ensemble;
-pub mod estimate;
 mod error;
+pub mod estimate;
 pub mod experiments;
 mod finding;
 pub mod methods;

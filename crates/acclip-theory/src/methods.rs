@@ -5,8 +5,8 @@
 //! normalised SGD the sign of the average.
 
 use acclip_optim::{
-    AcClip, Adam, Block, ClipCoordinate, ClipCoordinates, ClipNorm, Ema, Form, Layout, Link, Normalize, Optimizer,
-    ProjectBall, ProjectBox, RmsProp, Schedule, Sgd,
+    AcClip, Adam, Block, ClipCoordinate, ClipCoordinates, ClipNorm, Ema, Form, Layout, Link,
+    Normalize, Optimizer, ProjectBall, ProjectBox, RmsProp, Schedule, Sgd,
 };
 
 use crate::Error;
@@ -117,7 +117,10 @@ impl Method {
         });
         let mut links = match &self.update {
             Update::Sgd => vec![plain],
-            &Update::GClip { max_norm: tau, growth } if one => {
+            &Update::GClip {
+                max_norm: tau,
+                growth,
+            } if one => {
                 vec![Link::ClipCoordinate(ClipCoordinate { tau, growth }), plain]
             }
             &Update::GClip { max_norm, growth } => {
@@ -162,9 +165,14 @@ impl Method {
         let blocks = if one {
             vec![Block::new("trajectories", [rows], false)]
         } else {
-            (0..rows).map(|row| Block::new(row.to_string(), [dim], false)).collect()
+            (0..rows)
+                .map(|row| Block::new(row.to_string(), [dim], false))
+                .collect()
         };
-        Ok((Optimizer::chain(self.name.clone(), links)?, Layout::new(blocks)?))
+        Ok((
+            Optimizer::chain(self.name.clone(), links)?,
+            Layout::new(blocks)?,
+        ))
     }
 }
 

@@ -3,7 +3,13 @@
 //! Each takes [`Settings`] and returns a [`Finding`]. The same settings give the same bits, whatever the number of
 //! threads.
 
+mod families;
+mod rate;
 mod remark_1;
+mod theorem_2;
+mod theorem_4;
+mod theorem_5;
+mod theorem_6;
 
 use crate::ensemble::Control;
 use acclip_noise::lanes::mix;
@@ -57,6 +63,10 @@ impl Experiment {
     pub fn defaults(&self) -> Settings {
         match self {
             Experiment::Remark1 => remark_1::defaults(),
+            Experiment::Theorem2 => theorem_2::defaults(),
+            Experiment::Theorem4 => theorem_4::defaults(),
+            Experiment::Theorem5 => theorem_5::defaults(),
+            Experiment::Theorem6 => theorem_6::defaults(),
             _ => todo!(),
         }
     }
@@ -69,6 +79,10 @@ impl Experiment {
         settings.check()?;
         match self {
             Experiment::Remark1 => remark_1::run(settings, control),
+            Experiment::Theorem2 => theorem_2::run(settings, control),
+            Experiment::Theorem4 => theorem_4::run(settings, control),
+            Experiment::Theorem5 => theorem_5::run(settings, control),
+            Experiment::Theorem6 => theorem_6::run(settings, control),
             _ => todo!(),
         }
     }
@@ -80,20 +94,32 @@ impl Settings {
         for &alpha in &self.alphas {
             check("alpha", alpha, "in (1, 2]", |a| a > 1.0 && a <= 2.0)?;
         }
-        check("number of alphas", self.alphas.len() as f64, "at least 1", |n| n >= 1.0)?;
-        check("trajectories", self.trajectories as f64, "at least 1", |n| n >= 1.0)?;
+        check(
+            "number of alphas",
+            self.alphas.len() as f64,
+            "at least 1",
+            |n| n >= 1.0,
+        )?;
+        check(
+            "trajectories",
+            self.trajectories as f64,
+            "at least 1",
+            |n| n >= 1.0,
+        )?;
         check("steps", self.steps as f64, "at least 1", |n| n >= 1.0)?;
         Ok(())
     }
 
     /// The seed of one part of an experiment: parts that differ in name or number share no random numbers.
     fn stream(&self, part: &str, number: f64) -> u64 {
-        let key = part.bytes().fold(mix(self.seed, 0), |key, byte| mix(key, u64::from(byte)));
+        let key = part
+            .bytes()
+            .fold(mix(self.seed, 0), |key, byte| mix(key, u64::from(byte)));
         mix(key, number.to_bits())
     }
 
     /// Name and value of each setting.
-    fn describe(&self) -> Vec<(String, String)> {
+    pub(crate) fn describe(&self) -> Vec<(String, String)> {
         let alphas: Vec<String> = self.alphas.iter().map(f64::to_string).collect();
         [
             ("seed", self.seed.to_string()),
@@ -108,6 +134,13 @@ impl Settings {
 
 /// 2^first, 2^(first + 1), … up to the last power of two that is at most `last`; `last` alone if there is none.
 fn octaves(first: u32, last: u64) -> Vec<u64> {
-    let powers: Vec<u64> = (first..63).map(|i| 1 << i).take_while(|&k| k <= last).collect();
-    if powers.is_empty() { vec![last] } else { powers }
+    let powers: Vec<u64> = (first..63)
+        .map(|i| 1 << i)
+        .take_while(|&k| k <= last)
+        .collect();
+    if powers.is_empty() {
+        vec![last]
+    } else {
+        powers
+    }
 }

@@ -87,7 +87,8 @@ impl Law {
         match *self {
             Law::Gaussian => normal(),
             Law::StudentT { nu } if q < nu => {
-                let gammas = ln_gamma(0.5 * (q + 1.0)) + ln_gamma(0.5 * (nu - q)) - ln_gamma(0.5 * nu);
+                let gammas =
+                    ln_gamma(0.5 * (q + 1.0)) + ln_gamma(0.5 * (nu - q)) - ln_gamma(0.5 * nu);
                 (0.5 * q * nu.ln() + gammas).exp() / PI.sqrt()
             }
             Law::Pareto { index } if q < index => index / (index - q),
@@ -125,7 +126,8 @@ impl Law {
             Law::Gaussian => each!(|a, b| (-2.0 * ln(open01(a))).sqrt() * sin_cos_pi(centred(b)).0),
             Law::StudentT { nu } => {
                 let power = 2.0 / nu;
-                each!(|a, b| (nu * exp_minus(-power * ln(open01(a)), 1.0)).sqrt() * sin_cos_pi(centred(b)).0)
+                each!(|a, b| (nu * exp_minus(-power * ln(open01(a)), 1.0)).sqrt()
+                    * sin_cos_pi(centred(b)).0)
             }
             Law::Pareto { index } => {
                 let power = 1.0 / index;

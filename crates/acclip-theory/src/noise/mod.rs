@@ -4,11 +4,13 @@
 //! once: rows of `dim` values, a row a trajectory. It knows the two numbers that the theorems ask for,
 //! B_i^α = E|ξ_i|^α and σ^α = E‖ξ‖^α.
 
+mod chain;
 mod law;
 #[cfg(test)]
 mod tests;
 mod vector;
 
+pub use chain::HiddenCoordinate;
 pub use law::Law;
 pub use vector::{Independent, OneCoordinate, SharedScale};
 
@@ -43,7 +45,14 @@ impl Moment {
 pub trait Noise: Sync {
     /// Turns ∇f(x), in `grad`, into a stochastic gradient; `x` and `grad` hold rows of `dim` values.
     /// `scratch` is for its own use.
-    fn perturb(&self, draws: Draws, dim: usize, x: &[f64], grad: &mut [f64], scratch: &mut Vec<f64>);
+    fn perturb(
+        &self,
+        draws: Draws,
+        dim: usize,
+        x: &[f64],
+        grad: &mut [f64],
+        scratch: &mut Vec<f64>,
+    );
 
     /// E|ξ_i|^α for every coordinate, `dim` values.
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64>;
@@ -54,6 +63,9 @@ pub trait Noise: Sync {
 
 /// Lemma 12 with its upper end as derived: d^{α/2−1} Σ B_i^α ≤ E‖ξ‖^α ≤ Σ B_i^α.
 fn between(coordinate_moments: &[f64], alpha: f64) -> Moment {
-    let (d, sum) = (coordinate_moments.len() as f64, coordinate_moments.iter().sum::<f64>());
+    let (d, sum) = (
+        coordinate_moments.len() as f64,
+        coordinate_moments.iter().sum::<f64>(),
+    );
     Moment::Between(d.powf(0.5 * alpha - 1.0) * sum, sum)
 }

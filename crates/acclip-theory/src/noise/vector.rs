@@ -19,10 +19,17 @@ impl Noise for Independent {
         scratch.resize(grad.len(), 0.0);
         self.law.fill(scratch, draws.key, draws.first);
         match self.scales.as_slice() {
-            &[scale] => vectorised(
-                #[inline(always)]
-                || grad.iter_mut().zip(&*scratch).for_each(|(g, x)| *g += scale * x),
-            ),
+            &[scale] => {
+                let noise = &*scratch;
+                vectorised(
+                    #[inline(always)]
+                    move || {
+                        grad.iter_mut()
+                            .zip(noise)
+                            .for_each(|(g, x)| *g += scale * x)
+                    },
+                );
+            }
             scales => {
                 let values = grad.iter_mut().zip(&*scratch).zip(scales.iter().cycle());
                 values.for_each(|((g, x), scale)| *g += scale * x);
@@ -33,7 +40,9 @@ impl Noise for Independent {
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64> {
         let moment = self.law.absolute_moment(alpha);
         let scales = self.scales.iter().cycle().take(dim);
-        scales.map(|scale| scale.abs().powf(alpha) * moment).collect()
+        scales
+            .map(|scale| scale.abs().powf(alpha) * moment)
+            .collect()
     }
 
     fn norm_moment(&self, alpha: f64, dim: usize) -> Moment {
@@ -58,7 +67,14 @@ pub struct OneCoordinate {
 }
 
 impl Noise for OneCoordinate {
-    fn perturb(&self, draws: Draws, dim: usize, _: &[f64], grad: &mut [f64], scratch: &mut Vec<f64>) {
+    fn perturb(
+        &self,
+        draws: Draws,
+        dim: usize,
+        _: &[f64],
+        grad: &mut [f64],
+        scratch: &mut Vec<f64>,
+    ) {
         let rows = grad.len() / dim;
         scratch.resize(rows, 0.0);
         self.law.fill(scratch, draws.key, draws.first);
@@ -93,14 +109,22 @@ pub struct SharedScale {
 }
 
 impl Noise for SharedScale {
-    fn perturb(&self, draws: Draws, dim: usize, _: &[f64], grad: &mut [f64], scratch: &mut Vec<f64>) {
+    fn perturb(
+        &self,
+        draws: Draws,
+        dim: usize,
+        _: &[f64],
+        grad: &mut [f64],
+        scratch: &mut Vec<f64>,
+    ) {
         let (all, rows) = (grad.len(), grad.len() / dim);
         scratch.resize(all + 2 * rows, 0.0);
         let (own, shared) = scratch.split_at_mut(all);
         let (factors, common) = shared.split_at_mut(rows);
         Law::Gaussian.fill(own, draws.key, draws.first);
         Law::Gaussian.fill(common, draws.key, draws.first + all as u64);
-        self.law.fill(factors, draws.key, draws.first + (all + rows) as u64);
+        self.law
+            .fill(factors, draws.key, draws.first + (all + rows) as u64);
         let (to_common, to_own) = (self.correlation.sqrt(), (1.0 - self.correlation).sqrt());
         let rows = grad.chunks_exact_mut(dim).zip(own.chunks_exact(dim));
         for ((grad, own), (factor, common)) in rows.zip(factors.iter().zip(common)) {
@@ -130,4 +154,3 @@ impl Noise for SharedScale {
         }
     }
 }
-

@@ -55,7 +55,7 @@ impl Problem for HardMeanObjective {
             x,
             grad,
             #[inline(always)]
-            |x| x - b,
+            move |x| x - b,
         );
     }
 
@@ -65,7 +65,7 @@ impl Problem for HardMeanObjective {
             x,
             gap,
             #[inline(always)]
-            |x| 0.5 * ((x - b) * (x - b)),
+            move |x| 0.5 * ((x - b) * (x - b)),
         );
     }
 

@@ -9,12 +9,14 @@
 //! | [`NonSmooth`] | (μ/2)‖x‖² + λ Σ \|x_i − c_i\|, on a ball | strongly convex, with kinks |
 //! | [`GemanMcClure`] | Σ x_i²/(1 + x_i²) | smooth, bounded gradient, not convex |
 //! | [`DoubleWell`] | a good and a bad well in each coordinate | smooth, not convex |
+//! | [`Ramp`] | a rippled slope into a valley | smooth, not convex |
 //! | [`HardMeanObjective`] | ½(x − b)² on [0, ½] | Theorem 5 |
 //! | [`ZeroChain`] | (Lλ²/152) F_T(x/λ) | Theorem 6 |
 
 mod hard_mean;
 mod nonsmooth;
 mod quadratic;
+mod ramp;
 #[cfg(test)]
 mod tests;
 mod wells;
@@ -23,8 +25,11 @@ mod zero_chain;
 pub use hard_mean::HardMeanObjective;
 pub use nonsmooth::NonSmooth;
 pub use quadratic::Quadratic;
+pub use ramp::Ramp;
 pub use wells::{DoubleWell, GemanMcClure};
 pub use zero_chain::{ZeroChain, prog};
+
+use acclip_noise::lanes::vectorised;
 
 /// A function f with what the theorems need to know of it.
 ///
@@ -82,29 +87,12 @@ pub enum Domain {
     },
 }
 
-/// Runs a loop compiled for the widest instruction set of this processor. No operation is contracted
-/// or reassociated: every set gives the same bits. `f` and all that it calls must be
-/// `#[inline(always)]`.
-#[inline(always)]
-pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(set) = pulp::x86::V4::try_new() {
-            return pulp::Simd::vectorize(set, f);
-        }
-        if let Some(set) = pulp::x86::V3::try_new() {
-            return pulp::Simd::vectorize(set, f);
-        }
-    }
-    f()
-}
-
-/// out ← f(x), value by value.
+/// out ← f(x), value by value. `f` must own what it needs, as [`vectorised`] says.
 #[inline(always)]
 fn each(x: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
     vectorised(
         #[inline(always)]
-        || {
+        move || {
             for (out, &x) in out.iter_mut().zip(x) {
                 *out = f(x);
             }
@@ -120,7 +108,7 @@ fn row_sums(dim: usize, x: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
     }
     vectorised(
         #[inline(always)]
-        || {
+        move || {
             for (out, row) in out.iter_mut().zip(x.chunks_exact(dim)) {
                 let mut sum = 0.0;
                 for &x in row {

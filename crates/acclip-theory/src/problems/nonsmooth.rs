@@ -21,9 +21,9 @@
 //! kink is that with sign(0) = 0. For every c, sup ‖∇f‖ = μR + λ√d: at x_i = ±R/√d with the sign opposite
 //! to that of c_i both parts of the subgradient point the same way.
 
-use super::{
-    Domain, Facts, Problem, check_dim, check_finite, check_positive, each, norm, vectorised,
-};
+use acclip_noise::lanes::vectorised;
+
+use super::{Domain, Facts, Problem, check_dim, check_finite, check_positive, each, norm};
 use crate::Error;
 use crate::error::check;
 
@@ -147,19 +147,20 @@ impl Problem for NonSmooth {
 
     fn gradient(&self, x: &[f64], grad: &mut [f64]) {
         let (mu, lambda, dim) = (self.strong_convexity, self.slope, self.dim());
-        if let &[only] = &self.coordinates[..] {
+        let coordinates = &self.coordinates[..];
+        if let &[only] = coordinates {
             return each(
                 x,
                 grad,
                 #[inline(always)]
-                |x| only.gradient(mu, lambda, x),
+                move |x| only.gradient(mu, lambda, x),
             );
         }
         vectorised(
             #[inline(always)]
-            || {
+            move || {
                 for (grad, x) in grad.chunks_exact_mut(dim).zip(x.chunks_exact(dim)) {
-                    for ((grad, &x), c) in grad.iter_mut().zip(x).zip(&self.coordinates) {
+                    for ((grad, &x), c) in grad.iter_mut().zip(x).zip(coordinates) {
                         *grad = c.gradient(mu, lambda, x);
                     }
                 }
@@ -169,20 +170,21 @@ impl Problem for NonSmooth {
 
     fn gap(&self, x: &[f64], gap: &mut [f64]) {
         let (mu, dim) = (self.strong_convexity, self.dim());
-        if let &[only] = &self.coordinates[..] {
+        let coordinates = &self.coordinates[..];
+        if let &[only] = coordinates {
             return each(
                 x,
                 gap,
                 #[inline(always)]
-                |x| only.gap(mu, x),
+                move |x| only.gap(mu, x),
             );
         }
         vectorised(
             #[inline(always)]
-            || {
+            move || {
                 for (gap, x) in gap.iter_mut().zip(x.chunks_exact(dim)) {
                     let mut sum = 0.0;
-                    for (&x, c) in x.iter().zip(&self.coordinates) {
+                    for (&x, c) in x.iter().zip(coordinates) {
                         sum += c.gap(mu, x);
                     }
                     *gap = sum;
@@ -258,6 +260,7 @@ mod tests {
         assert!(NonSmooth::new(1.0, f64::NAN, vec![0.0], 1.0).is_err());
         assert!(NonSmooth::new(1.0, 1.0, vec![0.0], f64::INFINITY).is_err());
         assert!(NonSmooth::new(1.0, 1.0, vec![f64::NAN], 1.0).is_err());
+        assert!(NonSmooth::new(1.0, 1.0, vec![f64::INFINITY], 1.0).is_err());
         assert!(NonSmooth::new(1.0, 1.0, vec![0.9], 0.8).is_err());
         // The kink is outside, but the optimum is inside.
         assert!(NonSmooth::new(4.0, 1.0, vec![0.9], 0.8).is_ok());

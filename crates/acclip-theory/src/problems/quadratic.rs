@@ -19,9 +19,9 @@
 //! ½x² in one dimension is the function of Remark 1 of the paper: with noise of infinite variance,
 //! E‖∇f(x_k)‖² = ∞ after one step of SGD.
 
-use super::{
-    Domain, Facts, Problem, check_dim, check_finite, check_positive, each, norm, vectorised,
-};
+use acclip_noise::lanes::vectorised;
+
+use super::{Domain, Facts, Problem, check_dim, check_finite, check_positive, each, norm};
 use crate::Error;
 use crate::error::check;
 
@@ -148,15 +148,15 @@ impl Problem for Quadratic {
                 x,
                 grad,
                 #[inline(always)]
-                |x| lambda * (x - c),
+                move |x| lambda * (x - c),
             );
         }
-        let dim = self.dim();
+        let (dim, curvature, center) = (self.dim(), &self.curvature[..], &self.center[..]);
         vectorised(
             #[inline(always)]
-            || {
+            move || {
                 for (grad, x) in grad.chunks_exact_mut(dim).zip(x.chunks_exact(dim)) {
-                    let constants = self.curvature.iter().zip(&self.center);
+                    let constants = curvature.iter().zip(center);
                     for ((grad, x), (lambda, c)) in grad.iter_mut().zip(x).zip(constants) {
                         *grad = lambda * (x - c);
                     }
@@ -172,16 +172,16 @@ impl Problem for Quadratic {
                 x,
                 gap,
                 #[inline(always)]
-                |x| half * ((x - c) * (x - c)),
+                move |x| half * ((x - c) * (x - c)),
             );
         }
-        let dim = self.dim();
+        let (dim, curvature, center) = (self.dim(), &self.curvature[..], &self.center[..]);
         vectorised(
             #[inline(always)]
-            || {
+            move || {
                 for (gap, x) in gap.iter_mut().zip(x.chunks_exact(dim)) {
                     let mut sum = 0.0;
-                    for (x, (lambda, c)) in x.iter().zip(self.curvature.iter().zip(&self.center)) {
+                    for (x, (lambda, c)) in x.iter().zip(curvature.iter().zip(center)) {
                         sum += lambda * ((x - c) * (x - c));
                     }
                     *gap = 0.5 * sum;

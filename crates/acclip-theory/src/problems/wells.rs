@@ -30,16 +30,14 @@
 //! whose derivative in θ is −12 r cos²θ sin(4θ − φ). At 4θ = φ + kπ, f'' = 2 + 4r (−1)^k cos⁴θ, so that
 //!
 //! ```text
-//! max f'' = 2 + 4r cos⁴((π − a)/4)      min f'' = 2 − 4r cos⁴(a/4)      L = the larger of max f'' and −min f''
+//! max f'' = 2 + 4r cos⁴((π − a)/4)      min f'' = 2 − 4r cos⁴(a/4)      L = −min f''
 //! ```
 //!
-//! (4 and −6 at c = 0). Both functions have many stationary points in d dimensions, one for each choice
-//! of one per coordinate.
+//! (4 and −6 at c = 0). With s = cos(a/2) + sin(a/2), −min f'' − max f'' = 4/s − 2, and that is positive, for s ≤ √2.
+//! In d dimensions there is a stationary point for each choice of one per coordinate.
 //!
 //! Reference: S. Geman, D. McClure, *Bayesian image analysis: an application to single photon emission
 //! tomography*, 1985 (the first function, as a robust loss).
-
-use std::f64::consts::PI;
 
 use super::{Facts, Problem, check_dim, each, row_sums};
 use crate::Error;
@@ -76,7 +74,7 @@ impl Problem for GemanMcClure {
             x,
             grad,
             #[inline(always)]
-            |x| {
+            move |x| {
                 let q = 1.0 + x * x;
                 2.0 * (x / q) / q
             },
@@ -89,7 +87,7 @@ impl Problem for GemanMcClure {
             x,
             gap,
             #[inline(always)]
-            |x| {
+            move |x| {
                 let x = x.clamp(-FAR, FAR);
                 let square = x * x;
                 square / (1.0 + square)
@@ -162,7 +160,7 @@ impl Problem for DoubleWell {
             x,
             grad,
             #[inline(always)]
-            |x| {
+            move |x| {
                 let y = x.clamp(-FAR, FAR);
                 let q = 1.0 + y * y;
                 2.0 * ((y - 1.0) * (y + 1.0) / q) * (x + (2.0 * y + c) / q)
@@ -177,7 +175,7 @@ impl Problem for DoubleWell {
             x,
             gap,
             #[inline(always)]
-            |x| {
+            move |x| {
                 let y = x.clamp(-FAR, FAR);
                 let ratio = ((y + 1.0) * (y + 1.0) + c) / (1.0 + y * y);
                 (x - 1.0) * (x - 1.0) * ratio
@@ -188,14 +186,9 @@ impl Problem for DoubleWell {
     fn facts(&self) -> Facts {
         let a = libm::atan(0.5 * self.tilt);
         let r = (4.0 + self.tilt * self.tilt).sqrt();
-        let fourth = |angle: f64| {
-            let square = libm::cos(angle) * libm::cos(angle);
-            square * square
-        };
-        let highest = 2.0 + 4.0 * r * fourth(0.25 * (PI - a));
-        let lowest = 2.0 - 4.0 * r * fourth(0.25 * a);
+        let square = libm::cos(0.25 * a) * libm::cos(0.25 * a);
         Facts {
-            smoothness: Some(highest.max(-lowest)),
+            smoothness: Some(4.0 * r * (square * square) - 2.0),
             strong_convexity: 0.0,
             domain: None,
             optimum: Some(vec![1.0; self.dim]),

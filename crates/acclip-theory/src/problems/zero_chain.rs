@@ -96,6 +96,11 @@ impl ZeroChain {
         self.unit() * PHI_SUP * (0.5 + E * (self.length - 1) as f64)
     }
 
+    /// The supremum of |∂_i f| for a hidden coordinate, that is with |x_i| ≤ λ/4: (Lλ/152)·e√e.
+    pub fn largest_hidden(&self) -> f64 {
+        self.gradient_unit() * E * SQRT_E
+    }
+
     /// The stochastic gradient of Theorem 6 at one row. `x` is the row, and `grad` holds ∇f(x). The
     /// coordinate i = prog_{λ/4}(x) + 1 is divided by `p` on a `hit`, which has probability `p`, and else set
     /// to 0; the others are exact. Nothing happens if prog_{λ/4}(x) = T. `p` is in (0, 1], unchecked.

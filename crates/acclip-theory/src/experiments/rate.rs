@@ -1,0 +1,189 @@
+//! A measured exponent beside a proved one.
+
+use super::Settings;
+use crate::estimate::{Estimate, exponent, log_slope, mean};
+use crate::finding::{Check, Curve, Kind};
+
+/// A curve against the number of steps, and the exponent that is fitted to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Rate {
+    /// Numbers of steps.
+    pub k: Vec<u64>,
+    /// Mean at each.
+    pub means: Vec<Estimate>,
+    /// r of mean ∝ k^{−r}, over the points that were fitted.
+    pub measured: Estimate,
+    /// r as proved.
+    pub proved: f64,
+    /// The first point that was fitted.
+    from: usize,
+    /// Why the measured exponent is not yet the limit's, if it is not.
+    pub early: Option<String>,
+}
+
+/// Points that make a fit.
+const ENOUGH: usize = 3;
+
+impl Rate {
+    /// Fits the points at which the mean has fallen to `reach` of `ceiling`, the largest value that it could have: above
+    /// that, a curve feels the size of the domain, or of F0, more than the number of steps. If there are not enough
+    /// such points, the second half is fitted, and marked as early. `groups` has the means of groups at each of `k`.
+    pub(super) fn new(
+        k: &[u64],
+        groups: &[Vec<f64>],
+        proved: f64,
+        ceiling: f64,
+        reach: f64,
+    ) -> Self {
+        let rows: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+        let means: Vec<Estimate> = rows.iter().map(|row| mean(row)).collect();
+        let level = ceiling * reach;
+        let inside = means
+            .iter()
+            .rev()
+            .take_while(|mean| mean.value <= level)
+            .count();
+        let enough = inside >= ENOUGH.min(means.len());
+        let from = means.len()
+            - if enough {
+                inside
+            } else {
+                means.len().div_ceil(2)
+            };
+        let steps: Vec<f64> = k.iter().map(|&k| k as f64).collect();
+        let early = (!enough).then(|| {
+            let (last, value) = (steps[steps.len() - 1], means[means.len() - 1].value);
+            let needed = last * (value / level).max(1.0).powf(1.0 / proved);
+            format!(
+                "not yet in its range: after {last} steps the mean is 1/{:.0} of the largest value possible, and the \
+                 range begins at 1/{:.0}, from about {needed:.0e} steps",
+                ceiling / value,
+                1.0 / reach
+            )
+        });
+        Rate {
+            measured: exponent(&steps[from..], &rows[from..]),
+            k: k.to_vec(),
+            means,
+            proved,
+            from,
+            early,
+        }
+    }
+
+    /// The same of the square root: exponents are halved.
+    pub(super) fn of_root(mut self) -> Self {
+        self.measured = self.measured.times(0.5);
+        self.proved *= 0.5;
+        self
+    }
+
+    /// Whether the proved exponent is in the interval, or the curve is early. `among` is the number of such checks.
+    pub(super) fn check(&self, name: &str, among: usize) -> Check {
+        let Estimate {
+            value, low, high, ..
+        } = self.measured;
+        let numbers = format!(
+            "{value:.4} [{low:.4}, {high:.4}] beside {:.4}, from k = {}",
+            self.proved, self.k[self.from]
+        );
+        match &self.early {
+            Some(early) => Check::new(name, true, format!("{numbers}; {early}")),
+            None => Check::new(name, self.measured.holds_among(self.proved, among), numbers),
+        }
+    }
+
+    /// The measured curve.
+    pub(super) fn curve(&self, name: &str) -> Curve {
+        Curve::measured(
+            name,
+            self.k
+                .iter()
+                .map(|&k| k as f64)
+                .zip(self.means.iter().copied()),
+        )
+    }
+
+    /// The fitted power law and the proved slope, through the middle of the fitted points. Of a root, the curve is still
+    /// the square.
+    pub(super) fn lines(&self, name: &str) -> [Curve; 2] {
+        let k: Vec<f64> = self.k[self.from..].iter().map(|&k| k as f64).collect();
+        let means = self.means[self.from..].iter().map(|mean| mean.value);
+        let n = k.len() as f64;
+        let middle =
+            |values: &mut dyn Iterator<Item = f64>| (values.map(f64::ln).sum::<f64>() / n).exp();
+        let (x, y) = (middle(&mut k.iter().copied()), middle(&mut means.clone()));
+        let fitted = -log_slope(&k, means);
+        let proved = self.proved * (fitted / self.measured.value).round().max(1.0);
+        let line = |exponent: f64| {
+            k.iter()
+                .map(move |&k| (k, y * (k / x).powf(-exponent)))
+                .collect::<Vec<_>>()
+        };
+        [
+            Curve::line(
+                format!("{name}: fitted, −{fitted:.3}"),
+                Kind::Fitted,
+                line(fitted),
+            ),
+            Curve::line(
+                format!("proved slope, −{proved:.3}"),
+                Kind::Proved,
+                line(proved),
+            ),
+        ]
+    }
+}
+
+/// Every `every`-th power of two from 2^first up to the settings' longest run.
+pub(super) fn horizons(settings: &Settings, first: u32, every: usize) -> Vec<u64> {
+    let mut all = super::octaves(first, settings.steps);
+    all.reverse();
+    let mut kept: Vec<u64> = all.into_iter().step_by(every).collect();
+    kept.reverse();
+    kept
+}
+
+/// "≤ bound" over a whole curve: whether the upper end of no interval is above it, and the largest ratio.
+pub(super) fn below(
+    name: &str,
+    k: &[u64],
+    means: &[Estimate],
+    bound: impl Fn(u64) -> f64,
+) -> Check {
+    let ratios = k
+        .iter()
+        .zip(means)
+        .map(|(&k, mean)| (k, mean.value / bound(k), mean.high / bound(k)));
+    let worst = ratios.max_by(|a, b| a.2.total_cmp(&b.2));
+    match worst {
+        Some((k, ratio, high)) => Check::new(
+            name,
+            high <= 1.0,
+            format!("at most {ratio:.3} of the bound (95 %: {high:.3}), at k = {k}"),
+        ),
+        None => Check::new(name, false, "nothing was measured"),
+    }
+}
+
+/// "≥ bound" over a whole curve: whether the upper end of no interval is below it, and the least ratio.
+pub(super) fn above(
+    name: &str,
+    k: &[u64],
+    means: &[Estimate],
+    bound: impl Fn(u64) -> f64,
+) -> Check {
+    let ratios = k
+        .iter()
+        .zip(means)
+        .map(|(&k, mean)| (k, mean.value / bound(k), mean.high / bound(k)));
+    let worst = ratios.min_by(|a, b| a.1.total_cmp(&b.1));
+    match worst {
+        Some((k, ratio, high)) => Check::new(
+            name,
+            high >= 1.0,
+            format!("at least {ratio:.3} times the bound, at k = {k}"),
+        ),
+        None => Check::new(name, false, "nothing was measured"),
+    }
+}
