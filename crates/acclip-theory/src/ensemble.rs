@@ -1,6 +1,6 @@
 //! Many independent trajectories of one method, at once.
 //!
-//! Trajectories are cut into groups of a size that depends on the dimension alone. A group is a flat buffer, a row a
+//! Trajectories are cut into groups of a size that depends on their number and dimension. A group is a flat buffer, a row a
 //! trajectory, which goes through its steps as one vector: true gradient, noise, one step of the optimizer, average.
 //! Threads take whole groups, each with a random stream of its own, so that results have the same bits for any
 //! number of threads. Only means over a group are kept, at the checkpoints: memory does not grow with the steps.
@@ -18,6 +18,8 @@ use crate::problems::Problem;
 
 /// Values, that is rows times dimension, in a group: a few such buffers fit into the nearest cache.
 const GROUP: usize = 512;
+/// Groups that there are at least, if there are as many trajectories: for intervals.
+const LEAST: usize = 8;
 /// Steps between two looks at whether to stop.
 const PATIENCE: u64 = 256;
 
@@ -114,7 +116,8 @@ impl Control {
 impl Ensemble<'_> {
     /// Rows in a group, and how many groups there are.
     pub fn groups(&self) -> (usize, usize) {
-        let rows = (GROUP / self.problem.dim().max(1)).max(1);
+        let rows =
+            (GROUP / self.problem.dim().max(1)).clamp(1, self.trajectories.div_ceil(LEAST).max(1));
         (rows, self.trajectories.div_ceil(rows).max(1))
     }
 

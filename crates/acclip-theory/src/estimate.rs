@@ -33,12 +33,13 @@ impl Estimate {
         (value - self.value).abs() <= wider * (self.high - self.value)
     }
 
-    /// The same, of another unit: all numbers times `factor` > 0.
+    /// The same, of another unit or sign: all numbers times `factor`.
     pub fn times(&self, factor: f64) -> Self {
+        let (one, other) = (factor * self.low, factor * self.high);
         Estimate {
             value: factor * self.value,
-            low: factor * self.low,
-            high: factor * self.high,
+            low: one.min(other),
+            high: one.max(other),
             groups: self.groups,
         }
     }
@@ -55,14 +56,16 @@ pub fn mean(groups: &[f64]) -> Estimate {
 /// Exponent r of mean ∝ k^{−r}: the least-squares slope of log mean against log k, with the sign turned.
 ///
 /// `rows` has the means of the groups at each of `k`; group i of every row may be dependent, different groups are not.
+/// Where rows have more groups than others, theirs are put together.
 /// The interval is the jackknife's, over groups, so that it holds for curves that were measured on the same
 /// trajectories as well as for those that were not. NaN unless there are two different `k` and all means are positive.
 pub fn exponent(k: &[f64], rows: &[&[f64]]) -> Estimate {
     let groups = rows.iter().map(|row| row.len()).min().unwrap_or(0);
     let n = groups as f64;
+    let rows: Vec<Vec<f64>> = rows.iter().map(|row| regroup(row, groups)).collect();
     let slope = |without: Option<usize>| {
         let means = rows.iter().map(|row| {
-            let sum: f64 = row[..groups].iter().sum();
+            let sum: f64 = row.iter().sum();
             without.map_or(sum / n, |i| (sum - row[i]) / (n - 1.0))
         });
         -log_slope(k, means)
@@ -72,6 +75,15 @@ pub fn exponent(k: &[f64], rows: &[&[f64]]) -> Estimate {
     let centre = left_out.iter().sum::<f64>() / n;
     let squares: f64 = left_out.iter().map(|x| (x - centre).powi(2)).sum();
     Estimate::new(all, ((n - 1.0) / n * squares).sqrt(), groups)
+}
+
+/// The means of `groups` groups of equal size, of as many or more groups; what is left over is left out.
+pub(crate) fn regroup(row: &[f64], groups: usize) -> Vec<f64> {
+    let size = row.len() / groups.max(1);
+    row.chunks_exact(size.max(1))
+        .take(groups)
+        .map(|part| part.iter().sum::<f64>() / size as f64)
+        .collect()
 }
 
 /// Least-squares slope of log y against log x.

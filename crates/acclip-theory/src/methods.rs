@@ -1,7 +1,7 @@
 //! Methods: rules of `acclip-optim` with step sizes, thresholds and averages that follow the step.
 //!
-//! One optimizer runs many trajectories at once. A coordinate-wise rule does so by itself; a rule with a norm has a
-//! block for every trajectory. In one dimension the norm is the absolute value, so GClip is CClip there, and
+//! One optimizer runs many trajectories at once. A coordinate-wise rule does so by itself; a rule or a projection with
+//! a norm has a block for every trajectory. In one dimension the norm is the absolute value, so GClip is CClip there, and
 //! normalised SGD the sign of the average.
 
 use acclip_optim::{
@@ -162,12 +162,18 @@ impl Method {
             }),
             Domain::Box { lower, upper } => Link::ProjectBox(ProjectBox { lower, upper }),
         }));
-        let blocks = if one {
-            vec![Block::new("trajectories", [rows], false)]
-        } else {
+        let by_row = |link: &Link| {
+            matches!(
+                link,
+                Link::ClipNorm(_) | Link::Normalize(_) | Link::ProjectBall(_)
+            )
+        };
+        let blocks = if links.iter().any(by_row) {
             (0..rows)
                 .map(|row| Block::new(row.to_string(), [dim], false))
                 .collect()
+        } else {
+            vec![Block::new("trajectories", [rows * dim], false)]
         };
         Ok((
             Optimizer::chain(self.name.clone(), links)?,

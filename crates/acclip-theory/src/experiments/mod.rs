@@ -3,13 +3,16 @@
 //! Each takes [`Settings`] and returns a [`Finding`]. The same settings give the same bits, whatever the number of
 //! threads.
 
+mod dimension;
 mod families;
 mod rate;
 mod remark_1;
+mod table_1;
 mod theorem_2;
 mod theorem_4;
 mod theorem_5;
 mod theorem_6;
+mod theorem_8;
 
 use crate::ensemble::Control;
 use acclip_noise::lanes::mix;
@@ -66,7 +69,10 @@ impl Experiment {
             Experiment::Theorem2 => theorem_2::defaults(),
             Experiment::Theorem4 => theorem_4::defaults(),
             Experiment::Theorem5 => theorem_5::defaults(),
+            Experiment::Table1 => table_1::defaults(),
             Experiment::Theorem6 => theorem_6::defaults(),
+            Experiment::Theorem8 => theorem_8::defaults(),
+            Experiment::Dimension => dimension::defaults(),
             _ => todo!(),
         }
     }
@@ -82,7 +88,10 @@ impl Experiment {
             Experiment::Theorem2 => theorem_2::run(settings, control),
             Experiment::Theorem4 => theorem_4::run(settings, control),
             Experiment::Theorem5 => theorem_5::run(settings, control),
+            Experiment::Table1 => table_1::run(settings, control),
             Experiment::Theorem6 => theorem_6::run(settings, control),
+            Experiment::Theorem8 => theorem_8::run(settings, control),
+            Experiment::Dimension => dimension::run(settings, control),
             _ => todo!(),
         }
     }

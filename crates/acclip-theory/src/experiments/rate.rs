@@ -15,6 +15,10 @@ pub(super) struct Rate {
     pub measured: Estimate,
     /// r as proved.
     pub proved: f64,
+    /// r of the bound at these k, where it differs from the limit.
+    pub finite: f64,
+    /// How the ratio to the bound changes, if that is known.
+    spread: Option<f64>,
     /// The first point that was fitted.
     from: usize,
     /// Why the measured exponent is not yet the limit's, if it is not.
@@ -66,15 +70,37 @@ impl Rate {
             k: k.to_vec(),
             means,
             proved,
+            finite: proved,
+            spread: None,
             from,
             early,
         }
+    }
+
+    /// Compares with a bound that is no power law at these k, or whose constant is not the curve's.
+    ///
+    /// A curve above a bound may have another exponent over a finite range: if its ratio to the bound changes by a
+    /// factor q while k changes by a factor K, then by up to ln q/ln K.
+    pub(super) fn beside(mut self, bound: &[f64]) -> Self {
+        let k: Vec<f64> = self.k[self.from..].iter().map(|&k| k as f64).collect();
+        let bound = &bound[self.from..];
+        self.finite = -log_slope(&k, bound.iter().copied());
+        let ratios = self.means[self.from..]
+            .iter()
+            .zip(bound)
+            .map(|(mean, bound)| mean.value / bound);
+        let (least, most) = ratios.fold((f64::INFINITY, 0.0_f64), |(a, b), ratio| {
+            (a.min(ratio), b.max(ratio))
+        });
+        self.spread = Some((most / least).ln() / (k[k.len() - 1] / k[0]).ln());
+        self
     }
 
     /// The same of the square root: exponents are halved.
     pub(super) fn of_root(mut self) -> Self {
         self.measured = self.measured.times(0.5);
         self.proved *= 0.5;
+        self.finite *= 0.5;
         self
     }
 
@@ -83,13 +109,29 @@ impl Rate {
         let Estimate {
             value, low, high, ..
         } = self.measured;
+        let beside = match self.spread {
+            Some(_) => format!(
+                "{:.4} of the bound at these k ({:.4} in the limit)",
+                self.finite, self.proved
+            ),
+            None => format!("{:.4}", self.proved),
+        };
         let numbers = format!(
-            "{value:.4} [{low:.4}, {high:.4}] beside {:.4}, from k = {}",
-            self.proved, self.k[self.from]
+            "{value:.4} [{low:.4}, {high:.4}] beside {beside}, k from {} to {}",
+            self.k[self.from],
+            self.k[self.k.len() - 1]
         );
-        match &self.early {
-            Some(early) => Check::new(name, true, format!("{numbers}; {early}")),
-            None => Check::new(name, self.measured.holds_among(self.proved, among), numbers),
+        let within = self.measured.holds_among(self.finite, among);
+        match (&self.early, self.spread) {
+            (Some(early), _) if !within => Check::new(name, true, format!("{numbers}; {early}")),
+            (None, Some(spread)) if !within => Check::new(
+                name,
+                (value - self.finite).abs() <= spread + (high - value),
+                format!(
+                    "{numbers}; the ratio to the bound changes by k^{spread:.4} over the range"
+                ),
+            ),
+            _ => Check::new(name, within, numbers),
         }
     }
 

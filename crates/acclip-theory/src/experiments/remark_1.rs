@@ -102,6 +102,29 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
     Ok(finding)
 }
 
+/// Growth exponent of SGD's mean ‖∇f‖² with the number of runs, and none of it where the variance is finite.
+pub(super) fn growth(
+    alpha: f64,
+    settings: &Settings,
+    control: &Control,
+) -> Result<Estimate, Error> {
+    let noise = Independent {
+        law: Law::Stable { alpha, beta: 0.0 },
+        scales: vec![1.0],
+    };
+    let ensemble = Ensemble {
+        problem: &Quadratic::half_square(None)?,
+        noise: &noise,
+        method: &Method::constant("SGD", Update::Sgd, LEARNING_RATE),
+        start: &[1.0],
+        trajectories: settings.trajectories,
+        checkpoints: &[STEPS],
+        metrics: &[Metric::SquaredGradient],
+        seed: settings.stream("growth", alpha),
+    };
+    Ok(growth_exponent(ensemble.run(control)?.groups(0, 0)))
+}
+
 /// Means of ‖∇f‖² over the first n runs, of three methods, as a plot; SGD's growth exponent in n.
 fn second_moments(
     alpha: f64,

@@ -17,7 +17,7 @@ use crate::noise::{Independent, Law, Noise, OneCoordinate, SharedScale};
 use crate::problems::{NonSmooth, Problem, Quadratic};
 
 /// The largest value of f − f* on the domain of Theorem 5.
-const CEILING: f64 = 0.125;
+pub(super) const CEILING: f64 = 0.125;
 /// A curve is in its range where the distance from the optimum is 1/16 of the domain.
 const REACH: f64 = 1.0 / 256.0;
 /// The fixed laws need this many times fewer trajectories.

@@ -5,12 +5,13 @@
 //! is computed exactly from the law of the bits, is the best that any algorithm can do on this pair.
 
 use super::Settings;
-use super::rate::{above, horizons};
-use super::theorem_4;
+use super::rate::{Rate, above, horizons};
+use super::{families, theorem_4};
 use crate::Error;
 use crate::bounds::lower_strongly_convex::{self, HardMean};
 use crate::bounds::strongly_convex::StronglyConvex;
 use crate::ensemble::Control;
+use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update, acclip};
 use acclip_optim::{Adam, RmsProp};
@@ -49,6 +50,30 @@ pub(super) fn methods(alpha: f64) -> Result<Vec<Method>, Error> {
         sized("Adam", Update::Adam(adam)),
         sized("RMSProp", Update::RmsProp(rmsprop)),
     ])
+}
+
+/// The least error of all methods at each k, beside the bound.
+pub(super) fn best(
+    alpha: f64,
+    k: &[u64],
+    settings: &Settings,
+    control: &Control,
+) -> Result<Rate, Error> {
+    let mut least: Vec<Vec<f64>> = Vec::new();
+    for method in methods(alpha)? {
+        for (at, &k) in k.iter().enumerate() {
+            let found = families::hard_mean(&method, alpha, k, settings, control)?;
+            match least.get_mut(at) {
+                Some(known) if mean(known).value <= mean(&found).value => {}
+                Some(known) => *known = found,
+                None => least.push(found),
+            }
+        }
+    }
+    let bounds = k.iter().map(|&k| lower_strongly_convex::bound(alpha, k));
+    let proved = lower_strongly_convex::exponent(alpha)?;
+    let rate = Rate::new(k, &least, proved, theorem_4::CEILING, 1.0);
+    Ok(rate.beside(&bounds.collect::<Result<Vec<_>, _>>()?))
 }
 
 pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Error> {

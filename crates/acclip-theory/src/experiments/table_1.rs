@@ -1,0 +1,325 @@
+//! Table 1 of the paper, measured: an exponent with its interval in every cell, beside the proved one.
+//!
+//! A cell is the exponent of a method's error in the number of steps, on the worst problem of a family at each number
+//! (`families.rs`). The cells of SGD for α < 2 say "N/A" in the paper, since a second moment is infinite; here stands how
+//! fast the mean over n runs grows with n. Projected SGD has a column of its own: it converges.
+
+use super::families::UNIT;
+use super::rate::{Rate, above, below, horizons};
+use super::{Settings, remark_1, theorem_2, theorem_4, theorem_5, theorem_6};
+use crate::Error;
+use crate::bounds::lower_strongly_convex;
+use crate::bounds::non_convex::NonConvex;
+use crate::bounds::strongly_convex::StronglyConvex;
+use crate::ensemble::Control;
+use crate::finding::{Cell, Check, Curve, Finding, Kind, Plot, Table};
+use crate::methods::{Method, Update};
+
+/// Checks of exponents for one α, for intervals that hold together.
+const CELLS: usize = 5;
+
+pub(super) fn defaults() -> Settings {
+    Settings {
+        seed: 0,
+        alphas: vec![1.1, 1.25, 1.5, 1.75, 2.0],
+        trajectories: 1 << 13,
+        steps: 1 << 16,
+    }
+}
+
+pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Error> {
+    let mut finding = Finding::new(
+        "Table 1",
+        "Rates of SGD and GClip, and the lower bounds that no algorithm beats: E f − f* of order k^{−2(α−1)/α} for strongly \
+         convex f, and ‖∇f‖ of order k^{−(α−1)/(3α−2)} for smooth f.",
+        settings,
+    );
+    finding.notes.push(
+        "Each cell is an exponent r of k^{−r} with its 95 % interval, measured on the worst problem of a family at every \
+         number of steps. Checks allow for the number of cells. ‖∇f‖ is the root of its mean square over a run, and the best \
+         method's E‖∇f(x_k)‖ on the chains of Theorem 6."
+            .into(),
+    );
+    finding.notes.push(
+        "SGD, α < 2: the second moment is infinite, and what is shown is the growth of the mean over n runs with n. This is \
+         what N/A in the paper means. On a bounded domain, projected, SGD has the rate of GClip."
+            .into(),
+    );
+    finding.notes.push(
+        "\"Early\" marks a curve that is not yet in its range: near α = 1 a rate like k^{−1/11} takes more steps than can be \
+         run until the error is small beside the domain (or beside F0), and until then the domain decides."
+            .into(),
+    );
+    let (mut convex, mut smooth) = (Vec::new(), Vec::new());
+    for &alpha in &settings.alphas {
+        let among = CELLS * settings.alphas.len();
+        convex.push(strongly_convex(
+            alpha,
+            among,
+            settings,
+            control,
+            &mut finding,
+        )?);
+        smooth.push(non_convex(alpha, among, settings, control, &mut finding)?);
+    }
+    let header = [
+        "α",
+        "SGD",
+        "SGD, projected",
+        "GClip",
+        "proved",
+        "best of 6 methods",
+        "lower bound",
+    ];
+    finding.tables.push(Table::new(
+        "Strongly convex: exponent of E f − f*",
+        &header,
+        convex,
+    ));
+    let header = [
+        "α",
+        "SGD",
+        "GClip",
+        "proved",
+        "best of 7 methods",
+        "lower bound, these k",
+        "in the limit",
+    ];
+    finding.tables.push(Table::new(
+        "Smooth, not convex: exponent of ‖∇f‖",
+        &header,
+        smooth,
+    ));
+    finding.steps = control.steps();
+    Ok(finding)
+}
+
+/// The row of α in the strongly convex table.
+fn strongly_convex(
+    alpha: f64,
+    among: usize,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<Vec<Cell>, Error> {
+    let theorem = StronglyConvex::new(alpha, 1.0, 1.0)?;
+    let gclip = theorem_4::rate(&theorem_4::gclip(&theorem, alpha), alpha, settings, control)?;
+    let sgd = Method::harmonic("SGD, projected", Update::Sgd, 1.0);
+    let projected = theorem_4::rate(&sgd, alpha, settings, control)?;
+    let k = horizons(
+        &Settings {
+            steps: settings.steps / 16,
+            ..settings.clone()
+        },
+        6,
+        1,
+    );
+    let best = theorem_5::best(alpha, &k, settings, control)?;
+
+    let name = |what: &str| format!("strongly convex, α = {alpha}, {what}");
+    let lower = |k| lower_strongly_convex::bound(alpha, k).unwrap_or(f64::NAN);
+    finding
+        .checks
+        .push(gclip.check(&name("GClip: exponent"), among));
+    finding
+        .checks
+        .push(projected.check(&name("projected SGD: exponent"), among));
+    finding
+        .checks
+        .push(best.check(&name("best method: exponent"), among));
+    finding.checks.push(below(
+        &name("GClip: the upper bound"),
+        &gclip.k,
+        &gclip.means,
+        |k| theorem.bound(k),
+    ));
+    finding.checks.push(above(
+        &name("best method: the lower bound"),
+        &best.k,
+        &best.means,
+        lower,
+    ));
+    let mut curves = vec![
+        gclip.curve("GClip"),
+        projected.curve("SGD, projected"),
+        best.curve("best of 6 methods"),
+    ];
+    let line = |name: &str, kind, f: &dyn Fn(u64) -> f64| {
+        Curve::line(name, kind, gclip.k.iter().map(|&k| (k as f64, f(k))))
+    };
+    curves.push(line("upper bound", Kind::Upper, &|k| theorem.bound(k)));
+    curves.push(line("lower bound", Kind::Lower, &lower));
+    curves.extend(gclip.lines("GClip"));
+    finding.plots.push(Plot {
+        title: format!("Strongly convex, α = {alpha}"),
+        caption: "E f − f* on the worse of Theorem 5's two functions for k steps.".into(),
+        x: "steps k".into(),
+        y: "E f − f*".into(),
+        log: true,
+        curves,
+    });
+
+    let alone = if alpha < 2.0 {
+        divergence(
+            alpha,
+            &name("SGD: the mean square does not settle"),
+            settings,
+            control,
+            finding,
+        )?
+    } else {
+        let free = Method {
+            project: false,
+            ..Method::harmonic("SGD", Update::Sgd, 1.0)
+        };
+        let rate = theorem_4::rate(&free, alpha, settings, control)?;
+        finding
+            .checks
+            .push(rate.check(&name("SGD: exponent"), among));
+        cell(&rate)
+    };
+    Ok(vec![
+        alpha.into(),
+        alone,
+        cell(&projected),
+        cell(&gclip),
+        gclip.proved.into(),
+        cell(&best),
+        best.finite.into(),
+    ])
+}
+
+/// The row of α in the table of smooth functions.
+fn non_convex(
+    alpha: f64,
+    among: usize,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<Vec<Cell>, Error> {
+    let theorem = NonConvex::new(alpha, UNIT, UNIT, UNIT)?;
+    let slopes = Settings {
+        trajectories: settings.trajectories.div_ceil(4),
+        ..settings.clone()
+    };
+    let chains = Settings {
+        trajectories: settings.trajectories.div_ceil(128),
+        steps: settings.steps / 16,
+        ..settings.clone()
+    };
+    let gclip = theorem_2::rate(alpha, 1.0, true, &slopes, control)?;
+    let best = theorem_6::best(alpha, &chains, control)?;
+
+    let name = |what: &str| format!("not convex, α = {alpha}, {what}");
+    let root = gclip.clone().of_root();
+    finding
+        .checks
+        .push(root.check(&name("GClip: exponent"), among));
+    finding
+        .checks
+        .push(best.rate.check(&name("best method: exponent"), among));
+    finding.checks.push(above(
+        &name("best method: the lower bound"),
+        &best.rate.k,
+        &best.rate.means,
+        |k| best.bound(k),
+    ));
+    let guarded = Settings {
+        steps: settings.steps / 4,
+        ..slopes.clone()
+    };
+    theorem_2::guarded(alpha, &guarded, control, finding)?;
+    let mut curves = vec![gclip.curve("GClip")];
+    let bound = gclip.k.iter().filter_map(|&k| {
+        let (tau, learning_rate) = theorem.scaled(k, 1.0).ok()?;
+        Some((k as f64, theorem.terms(k, learning_rate, tau).total()))
+    });
+    curves.push(Curve::line(
+        "upper bound, without its guard",
+        Kind::Upper,
+        bound,
+    ));
+    curves.extend(gclip.lines("GClip"));
+    let sgd = if alpha < 2.0 {
+        Cell::from("N/A, as on the left")
+    } else {
+        let rate = theorem_2::rate(alpha, 1.0, false, &slopes, control)?;
+        curves.push(rate.curve("SGD"));
+        let root = rate.of_root();
+        finding
+            .checks
+            .push(root.check(&name("SGD: exponent"), among));
+        cell(&root)
+    };
+    finding.plots.push(Plot {
+        title: format!("Smooth, not convex, α = {alpha}"),
+        caption: "Mean square gradient over a run, on the worst of a family of slopes for K steps."
+            .into(),
+        x: "steps K".into(),
+        y: "mean of E min{‖∇f‖², τ‖∇f‖}".into(),
+        log: true,
+        curves,
+    });
+    let k = &best.rate.k;
+    finding.plots.push(Plot {
+        title: format!("Chains, α = {alpha}"),
+        caption: "E‖∇f(x_k)‖ of the best of 7 methods with three step sizes each, on the chain for k steps.".into(),
+        x: "steps k".into(),
+        y: "E‖∇f‖".into(),
+        log: true,
+        curves: vec![
+            best.rate.curve("best of 7 methods"),
+            Curve::line("lower bound", Kind::Lower, k.iter().map(|&k| (k as f64, best.bound(k)))),
+        ],
+    });
+    Ok(vec![
+        alpha.into(),
+        sgd,
+        cell(&root),
+        root.proved.into(),
+        cell(&best.rate),
+        best.rate.finite.into(),
+        best.rate.proved.into(),
+    ])
+}
+
+/// "N/A", with the growth of the mean over n runs.
+fn divergence(
+    alpha: f64,
+    name: &str,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<Cell, Error> {
+    let many = Settings {
+        trajectories: settings.trajectories * 32,
+        ..settings.clone()
+    };
+    let growth = remark_1::growth(alpha, &many, control)?;
+    let detail = format!(
+        "grows like n^{:.3} [{:.3}, {:.3}]; n^{:.3} in the limit",
+        growth.value,
+        growth.low,
+        growth.high,
+        2.0 / alpha - 1.0
+    );
+    finding
+        .checks
+        .push(Check::new(name, growth.low > 0.0, detail));
+    Ok(format!("N/A: mean ∝ n^{:.2}", growth.value).into())
+}
+
+/// The measured exponent, marked if the curve is early.
+fn cell(rate: &Rate) -> Cell {
+    match rate.early {
+        Some(_) => {
+            let found = rate.measured;
+            format!(
+                "early: {:.3} [{:.3}, {:.3}]",
+                found.value, found.low, found.high
+            )
+            .into()
+        }
+        None => rate.measured.into(),
+    }
+}
