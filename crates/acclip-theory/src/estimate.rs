@@ -30,7 +30,21 @@ impl Estimate {
     /// probability 95 % (Bonferroni).
     pub fn holds_among(&self, value: f64, others: usize) -> bool {
         let wider = student(self.groups, 0.05 / others.max(1) as f64) / student(self.groups, 0.05);
-        (value - self.value).abs() <= wider * (self.high - self.value)
+        let half = if value > self.value {
+            self.high - self.value
+        } else {
+            self.value - self.low
+        };
+        (value - self.value).abs() <= wider * half
+    }
+
+    /// The same estimate with an interval that holds that of `other`, too.
+    pub(crate) fn covering(&self, other: &Estimate) -> Self {
+        Estimate {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            ..*self
+        }
     }
 
     /// The same, of another unit or sign: all numbers times `factor`.

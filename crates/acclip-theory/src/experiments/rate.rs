@@ -32,6 +32,9 @@ impl Rate {
     /// Fits the points at which the mean has fallen to `reach` of `ceiling`, the largest value that it could have: above
     /// that, a curve feels the size of the domain, or of F0, more than the number of steps. If there are not enough
     /// such points, the second half is fitted, and marked as early. `groups` has the means of groups at each of `k`.
+    ///
+    /// The interval covers that of the whole fit and that of a fit to its later half, so that it tells of curvature as
+    /// well as of chance.
     pub(super) fn new(
         k: &[u64],
         groups: &[Vec<f64>],
@@ -65,8 +68,14 @@ impl Rate {
                 1.0 / reach
             )
         });
+        let whole = exponent(&steps[from..], &rows[from..]);
+        let late = from + (means.len() - from) / 2;
+        let measured = match means.len() - late {
+            0 | 1 => whole,
+            _ => whole.covering(&exponent(&steps[late..], &rows[late..])),
+        };
         Rate {
-            measured: exponent(&steps[from..], &rows[from..]),
+            measured,
             k: k.to_vec(),
             means,
             proved,

@@ -23,14 +23,16 @@ const STEPS: u64 = 64;
 const LEARNING_RATE: f64 = 0.1;
 /// Independent parts, each of which gives one slope of the growth.
 const PARTS: usize = 16;
+/// Blocks that a median is of, at least.
+const BLOCKS: usize = 8;
 /// The curves over k need this many times fewer trajectories than the means over n.
-const FEWER: usize = 32;
+const FEWER: usize = 64;
 
 pub(super) fn defaults() -> Settings {
     Settings {
         seed: 0,
         alphas: vec![1.2, 1.5, 1.8, 2.0],
-        trajectories: 1 << 19,
+        trajectories: 1 << 20,
         steps: 1 << 13,
     }
 }
@@ -193,7 +195,7 @@ fn growth_exponent(groups: &[f64]) -> Estimate {
     let part = groups.len() / PARTS;
     let sizes: Vec<usize> = (0..)
         .map(|i| 1 << i)
-        .take_while(|&size| 2 * size <= part)
+        .take_while(|&size| BLOCKS * size <= part)
         .collect();
     let slope = |part: &[f64]| {
         let medians = sizes.iter().map(|&size| {
@@ -203,7 +205,8 @@ fn growth_exponent(groups: &[f64]) -> Estimate {
                 .collect();
             means.sort_by(f64::total_cmp);
             let middle = means.len() / 2;
-            (means[middle] + means[(means.len() - 1) / 2]) / 2.0
+            // The two in the middle, on the scale of the fit.
+            (means[middle] * means[(means.len() - 1) / 2]).sqrt()
         });
         let sizes: Vec<f64> = sizes.iter().map(|&size| size as f64).collect();
         log_slope(&sizes, medians)

@@ -292,7 +292,7 @@ fn divergence(
     finding: &mut Finding,
 ) -> Result<Cell, Error> {
     let many = Settings {
-        trajectories: settings.trajectories * 32,
+        trajectories: settings.trajectories * 128,
         ..settings.clone()
     };
     let growth = remark_1::growth(alpha, &many, control)?;
