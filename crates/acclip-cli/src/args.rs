@@ -1,5 +1,6 @@
 //! The command line.
 
+use acclip_theory::experiments::{Experiment, LEMMAS};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -9,8 +10,10 @@ use std::path::PathBuf;
 /// large (a heavy tail), plain SGD suffers, and clipping the gradient or an adaptive optimizer helps:
 /// "Why are Adaptive Methods Good for Attention Models?" (Zhang et al., NeurIPS 2020).
 ///
-/// Start with `acclip compare`: some minutes on two cores, then open report.html. Results go to stdout, progress and warnings to stderr. Exit status: 0 done; 2 wrong usage or
-/// input, or a file that cannot be read or written; 130 stopped by Ctrl-C, resumable.
+/// Start with `acclip compare`: some minutes on two cores, then open report.html. Results go to stdout,
+/// progress and warnings to stderr. Exit status: 0 done; 1 done, but a check of `acclip theory` failed;
+/// 2 wrong usage or input, or a file that cannot be read or written; 130 stopped by
+/// Ctrl-C; what has a run folder goes on with --resume.
 #[derive(Parser)]
 #[command(name = "acclip", version, max_term_width = 100)]
 pub struct Cli {
@@ -75,8 +78,156 @@ Examples:
 
 A file holds any of the keys that `acclip train --print-config` shows.")]
     Train(Train),
+    /// Run the theorems of the paper: rates measured beside rates proved.
+    ///
+    /// Runs many trajectories of SGD, GClip or CClip under noise of tail index α on the functions that a
+    /// theorem is about, and compares what is measured with the proved bound or exponent. Prints tables and
+    /// checks; with --out, writes a report with the figures, too. Exit status 1: a check failed.
+    #[command(after_help = "Examples:
+  acclip theory table1 --out table1               Table 1: all rates, with figures; minutes
+  acclip theory theorem 4 --alpha 1.2,1.5,2
+  acclip theory theorem 5 --steps 100000 --json
+  acclip theory lemma 17 --trajectories 100000    random points
+  acclip theory remark1 --seed 7 --out remark1
+
+An option that is not given has the value that the experiment is made for; the output names all of them.")]
+    Theory(Theory),
     /// Measure how fast something is on this machine.
     Bench(Bench),
+}
+
+#[derive(Args)]
+pub struct Theory {
+    #[command(subcommand)]
+    pub what: TheoryWhat,
+    #[command(flatten)]
+    pub options: TheoryOptions,
+}
+
+#[derive(Subcommand)]
+pub enum TheoryWhat {
+    /// Table 1: measured exponents beside proved ones.
+    Table1,
+    /// A theorem, by its number in the paper.
+    #[command(after_help = "Theorems:
+  2   GClip on smooth non-convex functions
+  4   projected GClip on strongly convex functions
+  5   the lower bound for strongly convex functions
+  6   the lower bound for non-convex functions
+  8   CClip, and Corollary 7
+
+Examples:
+  acclip theory theorem 4
+  acclip theory theorem 2 --alpha 1.5 --steps 65536 --out theorem-2")]
+    Theorem {
+        /// Its number.
+        #[arg(value_name = "NUMBER", value_parser = theorem)]
+        number: Numbered,
+    },
+    /// A lemma, by its number in the paper.
+    #[command(after_help = "Lemmas:
+  9   moments of a clipped gradient, where E‖g‖^α is bounded
+  10  moments of a clipped gradient, where E‖g − ∇f‖^α is bounded
+  11  how well a normalized gradient points along the true one
+  12  E‖g‖^α against the moments of its coordinates
+  13  moments of a gradient clipped by coordinate
+  15  an optimizer tells two functions apart
+  16  nothing tells them apart in few steps
+  17  the zero-chain function: height, smoothness, gradient
+  18  its stochastic gradient
+
+Examples:
+  acclip theory lemma 11
+  acclip theory lemma 18 --alpha 1.2,1.5 --seed 3 --json")]
+    Lemma {
+        /// Its number.
+        #[arg(value_name = "NUMBER", value_parser = lemma)]
+        number: Numbered,
+    },
+    /// Remark 1: of noise with infinite variance, SGD's squared gradient has an infinite mean.
+    Remark1,
+    /// GClip against CClip as the dimension grows.
+    Dimension,
+    /// RMSProp as adaptive clipping.
+    Rmsprop,
+}
+
+/// A theorem or lemma, and the experiment about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Numbered {
+    /// Its number in the paper.
+    pub number: u8,
+    /// What is run.
+    pub experiment: Experiment,
+}
+
+/// Theorems that can be run.
+const THEOREMS: [Numbered; 5] = [
+    Numbered::new(2, Experiment::Theorem2),
+    Numbered::new(4, Experiment::Theorem4),
+    Numbered::new(5, Experiment::Theorem5),
+    Numbered::new(6, Experiment::Theorem6),
+    Numbered::new(8, Experiment::Theorem8),
+];
+
+impl Numbered {
+    const fn new(number: u8, experiment: Experiment) -> Self {
+        Self { number, experiment }
+    }
+
+    /// The one of this number; otherwise a text that lists them.
+    fn find(number: &str, among: &[Self]) -> Result<Self, String> {
+        let found = among.iter().find(|one| one.number.to_string() == number);
+        found.copied().ok_or_else(|| {
+            let known: Vec<String> = among.iter().map(|one| one.number.to_string()).collect();
+            format!("known: {}", known.join(", "))
+        })
+    }
+}
+
+/// A theorem by its number.
+fn theorem(number: &str) -> Result<Numbered, String> {
+    Numbered::find(number, &THEOREMS)
+}
+
+/// A lemma by its number.
+fn lemma(number: &str) -> Result<Numbered, String> {
+    let lemmas = LEMMAS.map(|number| Numbered::new(number, Experiment::Lemma(number)));
+    Numbered::find(number, &lemmas)
+}
+
+/// What every experiment takes.
+#[derive(Args)]
+pub struct TheoryOptions {
+    /// Tail indices of the noise, each in (1, 2], separated by commas; at 2 the variance is finite.
+    #[arg(long, global = true, value_name = "LIST")]
+    #[arg(value_delimiter = ',', value_parser = tail_index)]
+    pub alpha: Vec<f64>,
+    /// Trajectories for every point of a curve (random cases, for a lemma); rounded up to whole groups.
+    #[arg(long, global = true, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub trajectories: Option<u32>,
+    /// The longest run, in steps.
+    #[arg(long, global = true, value_name = "K")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub steps: Option<u64>,
+    /// Seed of everything random; 0 if not given.
+    #[arg(long, global = true, value_name = "S")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..9_000_000_000_000_000))]
+    pub seed: Option<u64>,
+    /// Write report.html, finding.json and a CSV for each table and figure into this folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the result as JSON instead of text. A number that is not finite is null there.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// A tail index that the theorems are about.
+fn tail_index(text: &str) -> Result<f64, String> {
+    let alpha = text.trim().parse::<f64>().ok();
+    let alpha = alpha.filter(|&alpha| alpha > 1.0 && alpha <= 2.0);
+    alpha.ok_or_else(|| "a tail index is a number above 1 and at most 2".to_string())
 }
 
 #[derive(Args)]
@@ -279,4 +430,100 @@ pub struct Train {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The command and its options, or the error.
+    fn theory(line: &str) -> Result<Theory, String> {
+        let words = ["acclip", "theory"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        let parsed = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+        match parsed.command {
+            Command::Theory(theory) => Ok(theory),
+            _ => unreachable!("the line begins with theory"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn theorems_and_lemmas_go_by_the_paper_s_numbers() {
+        for one in THEOREMS {
+            let found = theory(&format!("theorem {}", one.number)).unwrap();
+            assert!(matches!(found.what, TheoryWhat::Theorem { number } if number == one));
+        }
+        assert_eq!(
+            theorem("6").map(|one| one.experiment),
+            Ok(Experiment::Theorem6)
+        );
+        for number in LEMMAS {
+            let found = lemma(&number.to_string()).map(|one| one.experiment);
+            assert_eq!(found, Ok(Experiment::Lemma(number)));
+        }
+        let error = theory("theorem 3").err().unwrap();
+        assert!(error.contains("known: 2, 4, 5, 6, 8"), "{error}");
+        let error = theory("lemma 14").err().unwrap();
+        assert!(
+            error.contains("known: 9, 10, 11, 12, 13, 15, 16, 17, 18"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_help_describes_every_theorem_and_lemma() {
+        let mut cli = Cli::command();
+        let theory = cli.find_subcommand_mut("theory").unwrap();
+        let mut help = |name: &str| {
+            let command = theory.find_subcommand_mut(name).unwrap();
+            command.render_long_help().to_string()
+        };
+        let listed = |help: &str| -> Vec<u8> {
+            let lines = help
+                .lines()
+                .filter_map(|line| line.split_whitespace().next());
+            lines.filter_map(|word| word.parse().ok()).collect()
+        };
+        assert_eq!(
+            listed(&help("theorem")),
+            THEOREMS.map(|theorem| theorem.number)
+        );
+        assert_eq!(listed(&help("lemma")), LEMMAS);
+    }
+
+    #[test]
+    fn options_stand_before_and_behind_the_experiment() {
+        for line in [
+            "--alpha 1.1,1.5,2 --steps 7 --trajectories 9 --seed 3 remark1 --json",
+            "remark1 --json --alpha 1.1 --alpha 1.5,2 --seed 3 --steps 7 --trajectories 9",
+        ] {
+            let TheoryOptions {
+                alpha,
+                trajectories,
+                steps,
+                seed,
+                out,
+                json,
+            } = theory(line).unwrap().options;
+            assert_eq!(alpha, [1.1, 1.5, 2.0]);
+            assert_eq!((trajectories, steps, seed), (Some(9), Some(7), Some(3)));
+            assert!(out.is_none() && json);
+        }
+    }
+
+    #[test]
+    fn tail_indices_are_above_one_and_at_most_two() {
+        for text in ["1", "0.5", "2.0001", "NaN", "inf", "-1.5", "", "heavy"] {
+            assert!(tail_index(text).is_err(), "{text}");
+        }
+        assert_eq!(tail_index("2"), Ok(2.0));
+        assert_eq!(tail_index("1.0001"), Ok(1.0001));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
 use crate::report;
-use crate::{bench, bench_noise, bench_train, calibration, noise_file};
+use crate::{bench, bench_noise, bench_train, calibration, noise_file, theory};
 use acclip_noise::{GradientDiagnosis, diagnose_gradients};
 use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
@@ -16,21 +16,45 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Runs a command; `false` if it was interrupted.
-pub fn run(command: Command, control: Control) -> Result<bool, Error> {
+/// How a command ended, if not with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It did what was asked.
+    Done,
+    /// It did, and what it checked does not hold.
+    CheckFailed,
+    /// It was stopped by Ctrl-C.
+    Interrupted,
+}
+
+impl Ended {
+    /// The exit status.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::CheckFailed => 1,
+            Self::Interrupted => crate::INTERRUPTED,
+        }
+    }
+}
+
+/// Runs a command.
+pub fn run(command: Command, control: Control) -> Result<Ended, Error> {
     match command {
         Command::Compare(args) => run_compare(args, control),
         Command::Noise(args) => match &args.file {
-            _ if args.calibrate => calibration::run(&args, control).map(|()| true),
-            Some(file) => noise_file::run(file, &args).map(|()| true),
+            _ if args.calibrate => calibration::run(&args, control).map(|()| Ended::Done),
+            Some(file) => noise_file::run(file, &args).map(|()| Ended::Done),
             None => run_noise(args, control),
         },
         Command::Train(args) => run_train(args, control),
+        Command::Theory(args) => theory::run(&args, control),
         Command::Bench(args) => match args.what {
-            BenchWhat::Optim(args) => bench::run(&args, &note).map(|()| true),
-            BenchWhat::Noise(args) => bench_noise::run(&args).map(|()| true),
-            BenchWhat::Train(args) => bench_train::run(&args).map(|()| true),
-        },
+            BenchWhat::Optim(args) => bench::run(&args, &note),
+            BenchWhat::Noise(args) => bench_noise::run(&args),
+            BenchWhat::Train(args) => bench_train::run(&args),
+        }
+        .map(|()| Ended::Done),
     }
 }
 
@@ -146,13 +170,13 @@ impl Run {
     }
 
     /// Says how an interrupted run goes on.
-    fn interrupted(&self) -> bool {
+    fn interrupted(&self) -> Ended {
         note(&format!(
             "stopped; continue with: acclip {} --resume {}",
             self.folder.provenance.command,
             self.folder.path().display()
         ));
-        false
+        Ended::Interrupted
     }
 
     /// Writes the report, and says where it is.
@@ -167,7 +191,7 @@ impl Run {
     }
 }
 
-fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
+fn run_compare(args: Compare, control: Control) -> Result<Ended, Error> {
     let jobs = args.jobs.map(|jobs| format!("compare.jobs={jobs}"));
     let extra = jobs.into_iter().collect();
     let file = args.config.as_deref();
@@ -180,7 +204,7 @@ fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
         compare::check,
     )?;
     let Some(run) = prepared else {
-        return Ok(true);
+        return Ok(Ended::Done);
     };
     let Outcome::Done(summary) = compare(&run.config, &run.dataset, &run.folder, control)? else {
         return Ok(run.interrupted());
@@ -197,7 +221,7 @@ fn run_compare(args: Compare, control: Control) -> Result<bool, Error> {
         &measurements,
     )?)?;
     show(&args.common, &summary, report::comparison_text)?;
-    Ok(true)
+    Ok(Ended::Done)
 }
 
 /// What `acclip noise` found.
@@ -221,7 +245,7 @@ pub struct NoiseSummary {
     pub diagnosis: GradientDiagnosis,
 }
 
-fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
+fn run_noise(args: Noise, control: Control) -> Result<Ended, Error> {
     let trained = args.weights.as_deref().map(fs::canonicalize).transpose();
     let trained = trained.map_err(|source| Error::Io {
         action: "find",
@@ -256,7 +280,7 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
         check,
     )?;
     let Some(run) = prepared else {
-        return Ok(true);
+        return Ok(Ended::Done);
     };
     let done = run.folder.path().join("noise.json");
     let state = run.folder.path().join("checkpoints");
@@ -290,10 +314,10 @@ fn run_noise(args: Noise, control: Control) -> Result<bool, Error> {
         .write("noise.csv", acclip_report::to_csv(&norms).as_bytes())?;
     run.write_report(&report::of_noise(&run.config, &summary, &measurement)?)?;
     show(&args.common, &summary, report::noise_text)?;
-    Ok(true)
+    Ok(Ended::Done)
 }
 
-fn run_train(args: Train, control: Control) -> Result<bool, Error> {
+fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     let file = args.config.as_deref();
     let check = |dataset: &Dataset, config: &Config| {
         dataset.check_training(config)?;
@@ -301,7 +325,7 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
     };
     let prepared = Run::prepare("train", file, Vec::new(), &args.common, control, check)?;
     let Some(run) = prepared else {
-        return Ok(true);
+        return Ok(Ended::Done);
     };
     let outcome = train(&run.config, &run.dataset, run.folder.path(), control)?;
     let Outcome::Done(result) = outcome else {
@@ -319,7 +343,7 @@ fn run_train(args: Train, control: Control) -> Result<bool, Error> {
         &result,
     )?)?;
     show(&args.common, &result, report::training_text)?;
-    Ok(true)
+    Ok(Ended::Done)
 }
 
 /// `runs/compare-20261124-101500`, with a number behind if that is taken.
@@ -380,4 +404,15 @@ pub fn show<T: Serialize>(common: &Common, value: &T, text: fn(&T) -> String) ->
 /// A line on stderr, which may have gone away.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_statuses_are_those_of_the_help_text() {
+        let statuses = [Ended::Done, Ended::CheckFailed, Ended::Interrupted].map(Ended::status);
+        assert_eq!(statuses, [0, 1, 130]);
+    }
 }

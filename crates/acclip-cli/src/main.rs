@@ -11,6 +11,7 @@ mod input;
 mod noise_file;
 mod progress;
 mod report;
+mod theory;
 
 use acclip_train::Control;
 use clap::Parser;
@@ -49,8 +50,7 @@ fn main() -> ExitCode {
         progress: &*progress,
     };
     match commands::run(cli.command, control) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(INTERRUPTED),
+        Ok(ended) => ExitCode::from(ended.status()),
         Err(error) => {
             commands::note(&format!("error: {error}"));
             ExitCode::from(2)

@@ -6,12 +6,16 @@
 mod comparison;
 mod noise;
 mod text;
+mod theory;
 mod training;
 mod verdict;
 
 pub use comparison::{compare_tables, measurements, of_comparison};
 pub use noise::{norms_table, of_noise, of_noise_file};
 pub use text::{calibration_text, comparison_text, noise_file_text, noise_text, training_text};
+#[cfg(test)]
+pub use theory::theory_example;
+pub use theory::{amount, of_theory, theory_tables, theory_text};
 pub use training::{curve_table, of_training};
 
 use acclip_report::{Item, Section};

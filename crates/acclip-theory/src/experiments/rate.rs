@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::estimate::{Estimate, exponent, log_slope, mean};
-use crate::finding::{Check, Curve, Kind};
+use crate::finding::{Cell, Check, Curve, Kind};
 
 /// A curve against the number of steps, and the exponent that is fitted to its end.
 #[derive(Debug, Clone)]
@@ -69,7 +69,9 @@ impl Rate {
             )
         });
         let whole = exponent(&steps[from..], &rows[from..]);
-        let late = from + (means.len() - from) / 2;
+        let late = (from + (means.len() - from) / 2)
+            .min(means.len().saturating_sub(ENOUGH))
+            .max(from);
         let measured = match means.len() - late {
             0 | 1 => whole,
             _ => whole.covering(&exponent(&steps[late..], &rows[late..])),
@@ -141,6 +143,17 @@ impl Rate {
                 ),
             ),
             _ => Check::new(name, within, numbers),
+        }
+    }
+
+    /// The measured exponent, marked if the curve is early.
+    pub(super) fn cell(&self) -> Cell {
+        let Estimate {
+            value, low, high, ..
+        } = self.measured;
+        match self.early {
+            Some(_) => format!("early: {value:.3} [{low:.3}, {high:.3}]").into(),
+            None => self.measured.into(),
         }
     }
 
