@@ -93,8 +93,8 @@ pub fn exponent(k: &[f64], rows: &[&[f64]]) -> Estimate {
 
 /// The means of `groups` groups of equal size, of as many or more groups; what is left over is left out.
 pub(crate) fn regroup(row: &[f64], groups: usize) -> Vec<f64> {
-    let size = row.len() / groups.max(1);
-    row.chunks_exact(size.max(1))
+    let size = (row.len() / groups.max(1)).max(1);
+    row.chunks_exact(size)
         .take(groups)
         .map(|part| part.iter().sum::<f64>() / size as f64)
         .collect()

@@ -141,14 +141,14 @@ impl Settings {
     }
 }
 
-/// 2^first, 2^(first + 1), … up to the last power of two that is at most `last`; `last` alone if there is none.
+/// 2^first, 2^(first + 1), … up to the last power of two that is at most `last`; `last` alone, or 1, if there is none.
 fn octaves(first: u32, last: u64) -> Vec<u64> {
     let powers: Vec<u64> = (first..63)
         .map(|i| 1 << i)
         .take_while(|&k| k <= last)
         .collect();
     if powers.is_empty() {
-        vec![last]
+        vec![last.max(1)]
     } else {
         powers
     }

@@ -84,7 +84,6 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         "proved",
         "best of 7 methods",
         "lower bound, these k",
-        "in the limit",
     ];
     finding.tables.push(Table::new(
         "Smooth, not convex: exponent of ‖∇f‖",
@@ -203,28 +202,13 @@ fn non_convex(
         trajectories: settings.trajectories.div_ceil(8),
         ..settings.clone()
     };
-    let chains = Settings {
-        trajectories: settings.trajectories.div_ceil(256),
-        steps: settings.steps / 16,
-        ..settings.clone()
-    };
     let gclip = theorem_2::rate(alpha, 1.0, true, &slopes, control)?;
-    let best = theorem_6::best(alpha, &chains, control)?;
 
     let name = |what: &str| format!("not convex, α = {alpha}, {what}");
     let root = gclip.clone().of_root();
     finding
         .checks
         .push(root.check(&name("GClip: exponent"), among));
-    finding
-        .checks
-        .push(best.rate.check(&name("best method: exponent"), among));
-    finding.checks.push(above(
-        &name("best method: the lower bound"),
-        &best.rate.k,
-        &best.rate.means,
-        |k| best.bound(k),
-    ));
     let guarded = Settings {
         steps: settings.steps / 4,
         ..slopes.clone()
@@ -261,7 +245,41 @@ fn non_convex(
         log: true,
         curves,
     });
-    let k = &best.rate.k;
+    let [best, bound] = chains(alpha, among, settings, control, finding)?;
+    Ok(vec![
+        alpha.into(),
+        sgd,
+        root.cell(),
+        root.proved.into(),
+        best,
+        bound,
+    ])
+}
+
+/// The best method on the chains of Theorem 6: its exponent and that of the bound on the same chains.
+fn chains(
+    alpha: f64,
+    among: usize,
+    settings: &Settings,
+    control: &Control,
+    finding: &mut Finding,
+) -> Result<[Cell; 2], Error> {
+    let settings = Settings {
+        trajectories: settings.trajectories.div_ceil(256),
+        steps: settings.steps / 16,
+        ..settings.clone()
+    };
+    let Some(best) = theorem_6::best(alpha, &settings, control)? else {
+        return Ok([Cell::Empty, Cell::Empty]);
+    };
+    let (rate, k) = (&best.rate, &best.rate.k);
+    let name = |what: &str| format!("not convex, α = {alpha}, best method: {what}");
+    finding.checks.push(rate.check(&name("exponent"), among));
+    finding
+        .checks
+        .push(above(&name("the lower bound"), k, &rate.means, |k| {
+            best.bound(k)
+        }));
     finding.plots.push(Plot {
         title: format!("Chains, α = {alpha}"),
         caption: "E‖∇f(x_k)‖ of the best of 7 methods with three step sizes each, on the chain for k steps.".into(),
@@ -269,19 +287,11 @@ fn non_convex(
         y: "E‖∇f‖".into(),
         log: true,
         curves: vec![
-            best.rate.curve("best of 7 methods"),
+            rate.curve("best of 7 methods"),
             Curve::line("lower bound", Kind::Lower, k.iter().map(|&k| (k as f64, best.bound(k)))),
         ],
     });
-    Ok(vec![
-        alpha.into(),
-        sgd,
-        root.cell(),
-        root.proved.into(),
-        best.rate.cell(),
-        best.rate.finite.into(),
-        best.rate.proved.into(),
-    ])
+    Ok([rate.cell(), rate.finite.into()])
 }
 
 /// "N/A", with the growth of the mean over n runs.

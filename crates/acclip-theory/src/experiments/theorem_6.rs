@@ -99,9 +99,16 @@ pub(super) struct Best {
     methods: Vec<(String, Vec<Estimate>)>,
 }
 
-/// Runs all methods on all chains.
-pub(super) fn best(alpha: f64, settings: &Settings, control: &Control) -> Result<Best, Error> {
+/// Runs all methods on all chains; `None` if no chain's budget is that small.
+pub(super) fn best(
+    alpha: f64,
+    settings: &Settings,
+    control: &Control,
+) -> Result<Option<Best>, Error> {
     let chains = chains(alpha, settings.steps)?;
+    if chains.is_empty() {
+        return Ok(None);
+    }
     let mut k = Vec::new();
     let mut groups = Vec::new();
     let mut by_method: Vec<(String, Vec<Estimate>)> = Vec::new();
@@ -136,11 +143,11 @@ pub(super) fn best(alpha: f64, settings: &Settings, control: &Control) -> Result
     }
     let proved = (alpha - 1.0) / (3.0 * alpha - 2.0);
     let bounds: Vec<f64> = chains.iter().map(HardChain::epsilon).collect();
-    Ok(Best {
+    Ok(Some(Best {
         rate: Rate::new(&k, &groups, proved, CEILING, 1.0).beside(&bounds),
         chains,
         methods: by_method,
-    })
+    }))
 }
 
 impl Best {
@@ -165,11 +172,14 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
     let mut rows = Vec::new();
     let mut exponents = Vec::new();
     for &alpha in &settings.alphas {
-        let best = best(alpha, settings, control)?;
-        let k = best.rate.k.clone();
-        if k.is_empty() {
+        let Some(best) = best(alpha, settings, control)? else {
+            finding.notes.push(format!(
+                "α = {alpha}: the shortest chain takes more than {} steps; give more with --steps.",
+                settings.steps
+            ));
             continue;
-        }
+        };
+        let k = best.rate.k.clone();
         let name = format!("best method, α = {alpha}");
         finding.checks.push(
             best.rate
