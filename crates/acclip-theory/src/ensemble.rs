@@ -125,7 +125,8 @@ impl Ensemble<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`]; [`Error::Optimizer`] for hyper-parameters out of range, and for a gradient that is not
-    /// finite; [`Error::OutOfRange`] for a start of another dimension.
+    /// finite; [`Error::OutOfRange`] for a start of another dimension, checkpoints that do not increase, and thresholds
+    /// of CClip that are neither one nor one for each coordinate.
     pub fn run(&self, control: &Control) -> Result<Measured, Error> {
         if self.start.len() != self.problem.dim() {
             return Err(Error::OutOfRange {
@@ -134,6 +135,14 @@ impl Ensemble<'_> {
                 range: "the dimension of the problem",
             });
         }
+        if let Some(pair) = self.checkpoints.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(Error::OutOfRange {
+                name: "a checkpoint",
+                value: pair[1].to_string(),
+                range: "above the one before it",
+            });
+        }
+        self.noise.check(self.problem.dim())?;
         let (rows, groups) = self.groups();
         let parts: Vec<Result<Vec<f64>, Error>> = (0..groups)
             .into_par_iter()
@@ -205,7 +214,8 @@ impl Ensemble<'_> {
                 match *metric {
                     Metric::Gap => self.problem.gap(&x, &mut values),
                     Metric::AverageGap => {
-                        let at = average.as_ref().map_or(&*x, |average| average.values());
+                        let average = average.as_ref().filter(|average| average.count() > 0);
+                        let at = average.map_or(&*x, |average| average.values());
                         self.problem.gap(at, &mut values);
                     }
                     Metric::Gradient | Metric::SquaredGradient => {
@@ -254,3 +264,6 @@ fn add_truncated(grad: &[f64], dim: usize, tau: f64, sum: &mut [f64]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
-    /// Lower end of the interval; −∞ where one group is all there is.
+    /// Lower end of the interval; NaN, as the upper one, where one group is all there is.
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,

@@ -235,3 +235,99 @@ impl Check {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::estimate::mean;
+    use crate::experiments::Experiment;
+
+    fn finding(holds: &[bool]) -> Finding {
+        let settings = Settings {
+            alphas: vec![1.25, 2.0],
+            ..Experiment::Theorem4.defaults()
+        };
+        let mut finding = Finding::new("Theorem 4", "a claim", &settings);
+        finding.checks = holds
+            .iter()
+            .map(|&holds| Check::new("c", holds, "d"))
+            .collect();
+        finding
+    }
+
+    #[test]
+    fn a_finding_holds_if_every_check_does() {
+        assert!(finding(&[true, true]).holds());
+        for holds in [[false, true], [true, false], [false, false]] {
+            assert!(!finding(&holds).holds());
+        }
+    }
+
+    #[test]
+    fn a_finding_says_what_it_was_run_with() {
+        let settings = finding(&[]).settings;
+        let value = |name: &str| {
+            let found = settings.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(value("seed"), Some("0"));
+        assert_eq!(value("α"), Some("1.25, 2"));
+        assert_eq!(value("trajectories"), Some("8192"));
+        assert_eq!(value("steps"), Some("65536"));
+    }
+
+    #[test]
+    fn cells_and_curves_keep_the_interval() {
+        let estimate = mean(&[1.0, 2.0, 3.0]);
+        let Cell::Estimate { value, low, high } = Cell::from(estimate) else {
+            panic!()
+        };
+        assert_eq!((value, low, high), (2.0, estimate.low, estimate.high));
+        assert!(low < 2.0 && high > 2.0);
+        let curve = Curve::measured("m", [(4.0, estimate)]);
+        let point = Point {
+            x: 4.0,
+            y: 2.0,
+            interval: Some((low, high)),
+        };
+        assert_eq!((curve.kind, curve.points), (Kind::Measured, vec![point]));
+        let line = Curve::line("l", Kind::Upper, [(1.0, 5.0), (2.0, 6.0)]);
+        assert!(
+            line.kind == Kind::Upper && line.points.iter().all(|point| point.interval.is_none())
+        );
+        assert_eq!((line.points[1].x, line.points[1].y), (2.0, 6.0));
+    }
+
+    #[test]
+    fn as_json_a_number_is_a_number_and_a_kind_a_word() {
+        let cells = [
+            Cell::from("GClip"),
+            Cell::from(String::from("x")),
+            Cell::from(0.5),
+            Cell::Estimate {
+                value: 1.0,
+                low: 0.5,
+                high: 1.5,
+            },
+            Cell::Empty,
+        ];
+        let table = Table::new("t", &["a", "b", "c", "d", "e"], vec![cells.to_vec()]);
+        let expected = json!({
+            "caption": "t",
+            "header": ["a", "b", "c", "d", "e"],
+            "rows": [["GClip", "x", 0.5, {"value": 1.0, "low": 0.5, "high": 1.5}, null]],
+        });
+        assert_eq!(serde_json::to_value(&table).unwrap(), expected);
+        let kinds = [
+            Kind::Measured,
+            Kind::Upper,
+            Kind::Lower,
+            Kind::Fitted,
+            Kind::Proved,
+        ];
+        let words = json!(["measured", "upper", "lower", "fitted", "proved"]);
+        assert_eq!(serde_json::to_value(kinds).unwrap(), words);
+    }
+}

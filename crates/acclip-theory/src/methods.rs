@@ -103,7 +103,8 @@ impl Method {
     /// The optimizer for `rows` trajectories of `dim` coordinates, and how they lie in memory.
     ///
     /// # Errors
-    /// [`Error::Optimizer`] for hyper-parameters out of range.
+    /// [`Error::Optimizer`] for hyper-parameters out of range; [`Error::OutOfRange`] for thresholds of CClip that are
+    /// neither one nor `dim`.
     pub(crate) fn build(
         &self,
         rows: usize,
@@ -135,6 +136,13 @@ impl Method {
                 let growth = *growth;
                 let clip = match tau.as_slice() {
                     &[tau] => Link::ClipCoordinate(ClipCoordinate { tau, growth }),
+                    all if all.len() != dim => {
+                        return Err(Error::OutOfRange {
+                            name: "number of thresholds",
+                            value: all.len().to_string(),
+                            range: "1, or the dimension of the problem",
+                        });
+                    }
                     _ => Link::ClipCoordinates(ClipCoordinates {
                         tau: tau.iter().copied().cycle().take(rows * dim).collect(),
                         growth,
@@ -192,4 +200,117 @@ pub fn acclip(alpha: f64) -> Update {
         eps: 1e-5,
         bias_correction: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::strongly_convex::StronglyConvex;
+
+    fn links(update: &Update, dim: usize, domain: Option<Domain>, project: bool) -> Vec<Link> {
+        let method = Method {
+            project,
+            ..Method::constant("m", update.clone(), 0.1)
+        };
+        method.build(6, dim, domain).unwrap().0.links().to_vec()
+    }
+
+    #[test]
+    fn step_sizes_are_those_of_the_theorems() {
+        let theorem = StronglyConvex::new(1.5, 3.0, 0.4).unwrap();
+        let harmonic = Method::harmonic("m", Update::Sgd, 0.4);
+        let constant = Method::constant("m", Update::Sgd, 0.3);
+        for k in [1, 2, 3, 10, 1000, 1 << 40] {
+            let (found, exact) = (harmonic.learning_rate(k), 4.0 / (0.4 * (k as f64 + 1.0)));
+            assert!((found / exact - 1.0).abs() < 1e-14, "{k}: {found} {exact}");
+            assert!((found / theorem.learning_rate(k) - 1.0).abs() < 1e-14);
+            assert_eq!(constant.learning_rate(k), 0.3);
+        }
+        assert!(harmonic.average == Some(1.0) && harmonic.project);
+        assert!(constant.average.is_none() && !constant.project);
+    }
+
+    #[test]
+    fn in_one_dimension_a_norm_is_an_absolute_value() {
+        let gclip = Update::GClip {
+            max_norm: 0.7,
+            growth: 0.5,
+        };
+        let cclip = Update::CClip {
+            tau: vec![0.7],
+            growth: 0.5,
+        };
+        assert_eq!(links(&gclip, 1, None, false), links(&cclip, 1, None, false));
+        assert_ne!(links(&gclip, 2, None, false), links(&cclip, 2, None, false));
+        let (ball, interval) = (
+            Domain::Ball { radius: 2.0 },
+            Domain::Box {
+                lower: -2.0,
+                upper: 2.0,
+            },
+        );
+        let sgd = |dim, domain| links(&Update::Sgd, dim, Some(domain), true);
+        assert_eq!(sgd(1, ball), sgd(1, interval));
+        assert_ne!(sgd(2, ball), sgd(2, interval));
+    }
+
+    #[test]
+    fn every_trajectory_has_norms_of_its_own() {
+        for update in [
+            Update::GClip {
+                max_norm: 1.0,
+                growth: 0.0,
+            },
+            Update::Normalized { beta1: 0.5 },
+        ] {
+            let method = Method::constant("m", update, 0.1);
+            let (_, layout) = method.build(6, 3, None).unwrap();
+            assert_eq!((layout.block_count(), layout.len()), (6, 18));
+            let (_, layout) = method.build(6, 1, None).unwrap();
+            assert_eq!((layout.block_count(), layout.len()), (1, 6));
+        }
+    }
+
+    #[test]
+    fn projection_is_last_and_only_where_it_is_asked_for() {
+        let ball = Some(Domain::Ball { radius: 2.0 });
+        for dim in [1, 3] {
+            let plain = links(&Update::Sgd, dim, ball, false);
+            assert_eq!(plain, links(&Update::Sgd, dim, None, true));
+            let projected = links(&Update::Sgd, dim, ball, true);
+            assert_eq!(projected[..plain.len()], plain);
+            assert_eq!(projected.len(), plain.len() + 1);
+        }
+    }
+
+    #[test]
+    fn algorithm_1_has_the_decays_of_the_paper() {
+        let Update::AcClip(rule) = acclip(1.3) else {
+            panic!()
+        };
+        assert_eq!(
+            (rule.alpha, rule.beta1, rule.beta2, rule.eps),
+            (1.3, 0.9, 0.99, 1e-5)
+        );
+        assert!(rule.form == Form::Paper && !rule.bias_correction);
+    }
+
+    #[test]
+    fn thresholds_are_one_or_one_for_each_coordinate() {
+        let build = |tau: Vec<f64>| {
+            let update = Update::CClip { tau, growth: 0.0 };
+            Method::constant("m", update, 0.1).build(6, 3, None)
+        };
+        for count in [0, 2, 4, 18] {
+            assert!(
+                matches!(build(vec![1.0; count]), Err(Error::OutOfRange { .. })),
+                "{count}"
+            );
+        }
+        assert!(build(vec![1.0]).is_ok() && build(vec![1.0, 2.0, 3.0]).is_ok());
+        assert!(matches!(
+            build(vec![1.0, 0.0, 3.0]),
+            Err(Error::Optimizer(_))
+        ));
+    }
 }

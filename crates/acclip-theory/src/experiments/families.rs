@@ -15,8 +15,8 @@ use crate::bounds::lower_strongly_convex::HardMean;
 use crate::ensemble::{Control, Ensemble, Metric};
 use crate::estimate::mean;
 use crate::methods::Method;
-use crate::noise::{HiddenCoordinate, Independent, Law};
-use crate::problems::{HardMeanObjective, Ramp, ZeroChain};
+use crate::noise::{HiddenCoordinate, Independent, Law, Noise};
+use crate::problems::{HardMeanObjective, Problem, Ramp, ZeroChain};
 
 /// E f(x̄_k) − f* (of x_k, without an average) on the worse of the two functions of Theorem 5 for k steps: means of
 /// groups.
@@ -156,6 +156,31 @@ pub(super) fn chain(
     Ok(ensemble.run(control)?.groups(0, 0).to_vec())
 }
 
+/// A problem that does not change with the number of steps.
+pub(super) struct Fixed<'a> {
+    pub name: &'static str,
+    pub problem: &'a dyn Problem,
+    pub noise: Box<dyn Noise>,
+    /// x₀ in every coordinate.
+    pub start: f64,
+}
+
+impl<'a> Fixed<'a> {
+    pub(super) fn new(
+        name: &'static str,
+        problem: &'a dyn Problem,
+        noise: impl Noise + 'static,
+        start: f64,
+    ) -> Self {
+        Fixed {
+            name,
+            problem,
+            noise: Box::new(noise),
+            start,
+        }
+    }
+}
+
 /// The one with the larger mean.
 fn worse(a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
     if a.is_empty() || mean(&b).value > mean(&a).value {
@@ -168,6 +193,7 @@ fn worse(a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::Update;
 
     #[test]
     fn noise_that_pushes_uphill_has_moment_one() {
@@ -181,5 +207,135 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// By hand, in units of τ: the bias of a clip at 1 is p(s − 1), and p = s^{−α} for s ≫ 1 and small p^{α−1}.
+    #[test]
+    fn the_push_uphill_is_of_the_size_that_biases_a_clip_most() {
+        for alpha in [1.5_f64, 1.7, 1.9] {
+            let found = uphill(alpha, 1e5);
+            let Law::TwoPoint { p } = found.law else {
+                panic!("{found:?}");
+            };
+            let (size, p) = (found.scales[0] / 1e5, p * 1e5_f64.powf(alpha));
+            assert!((p / size.powf(-alpha) - 1.0).abs() < 1e-3, "{alpha}: {p}");
+            let bias = |size: f64| size.powf(-alpha) * (size - 1.0);
+            assert!(bias(size) > bias(0.98 * size) && bias(size) > bias(1.02 * size));
+        }
+    }
+
+    fn settings(trajectories: usize) -> Settings {
+        Settings {
+            seed: 8,
+            alphas: vec![1.5],
+            trajectories,
+            steps: 64,
+        }
+    }
+
+    #[test]
+    fn the_hard_mean_is_the_worse_of_two_and_has_the_gradients_of_theorem_5() {
+        // With step size 1 from 0, x_k = x_{k−1} − g is 0, or after a spike 1/(2γ), which is projected to ½.
+        let method = Method {
+            project: true,
+            ..Method::constant("last gradient", Update::Sgd, 1.0)
+        };
+        let (alpha, k) = (1.5, 64);
+        let run = |seed| {
+            let settings = Settings {
+                seed,
+                ..settings(1 << 14)
+            };
+            hard_mean(&method, alpha, k, &settings, &Control::default()).unwrap()
+        };
+        let groups = run(8);
+        let hard = HardMean::for_horizon(alpha, k).unwrap();
+        let (b, p) = (hard.b(false), hard.probability(false));
+        let (rare, often) = (0.5 * (0.5 - b).powi(2), 0.5 * b * b);
+        // ν = 0, which has twice the spikes, is worse.
+        let exact = p * rare + (1.0 - p) * often;
+        let found = mean(&groups);
+        let error = rare * (p / f64::from(1 << 14)).sqrt();
+        assert!(
+            (found.value - exact).abs() < 4.0 * error && error < 0.01 * exact,
+            "{found:?} {exact}"
+        );
+        // Each group has a whole number of spikes.
+        for group in &groups {
+            let rows = (1..=512).find(|&rows| {
+                let spikes = (group - often) / (rare - often) * f64::from(rows);
+                (1 << 14) % rows == 0 && (spikes - spikes.round()).abs() < 1e-9
+            });
+            assert!(rows.is_some(), "{group}");
+        }
+        assert!(run(8) == groups && run(9) != groups);
+    }
+
+    #[test]
+    fn the_slope_that_is_kept_is_the_worst_around_the_last_one() {
+        let (alpha, tau, k) = (1.5, 3.0, 64);
+        let method = Method::constant(
+            "GClip",
+            Update::GClip {
+                max_norm: tau,
+                growth: 0.0,
+            },
+            0.05,
+        );
+        let (settings, control) = (settings(512), Control::default());
+        let mut slopes = Slopes::new(alpha);
+        let mut centre = 0;
+        for _ in 0..2 {
+            let found = slopes.run(&method, tau, k, &settings, &control).unwrap();
+            let of = |slope: i32| {
+                let ramp = Ramp::new(1.0, 2_f64.powf(0.5 - 0.25 * f64::from(slope))).unwrap();
+                let ensemble = Ensemble {
+                    problem: &ramp,
+                    noise: &uphill(alpha, tau),
+                    method: &method,
+                    start: &[ramp.at_height(1.0)],
+                    trajectories: 512,
+                    checkpoints: &[k],
+                    metrics: &[Metric::MeanTruncatedGradient { tau }],
+                    seed: settings.stream("slopes", alpha + k as f64),
+                };
+                ensemble.run(&control).unwrap().groups(0, 0).to_vec()
+            };
+            let all: Vec<Vec<f64>> = (centre - 2..=centre + 8).map(of).collect();
+            let worst = (0..all.len())
+                .max_by(|&i, &j| mean(&all[i]).value.total_cmp(&mean(&all[j]).value))
+                .unwrap();
+            assert_eq!(found, all[worst]);
+            centre += worst as i32 - 2;
+            assert_eq!(slopes.worst, centre);
+        }
+    }
+
+    #[test]
+    fn the_chain_begins_at_its_first_gradient_and_stays_above_epsilon() {
+        let hard = HardChain::for_horizon(1.5, 1.0, 1.0, 50.0, 30).unwrap();
+        // At 0 only the first derivative is not 0: (Lλ/152)Ψ(1)Φ'(0) = 2ε√e.
+        let still = Method::constant("stands still", Update::Sgd, 1e-12);
+        let found = chain(&still, &hard, 1, &settings(64), &Control::default()).unwrap();
+        let exact = 2.0 * hard.epsilon() * 0.5_f64.exp();
+        assert!(
+            found.iter().all(|x| (x / exact - 1.0).abs() < 1e-9),
+            "{found:?} {exact}"
+        );
+        let sgd = Method::constant("SGD", Update::Sgd, 0.5);
+        let found = chain(&sgd, &hard, 30, &settings(64), &Control::default()).unwrap();
+        let found = mean(&found);
+        assert!(
+            found.low > hard.epsilon() && (found.value / exact - 1.0).abs() > 0.01,
+            "{found:?} {exact}"
+        );
+    }
+
+    #[test]
+    fn of_two_the_one_with_the_larger_mean_is_worse() {
+        let (a, b) = (vec![3.0, 0.0], vec![1.0, 1.0]);
+        assert_eq!(worse(a.clone(), b.clone()), a);
+        assert_eq!(worse(b.clone(), a.clone()), a);
+        assert_eq!(worse(vec![], b.clone()), b);
     }
 }

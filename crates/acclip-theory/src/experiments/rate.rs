@@ -1,8 +1,10 @@
 //! A measured exponent beside a proved one.
 
+use std::cmp::Ordering;
+
 use super::Settings;
 use crate::estimate::{Estimate, exponent, log_slope, mean};
-use crate::finding::{Cell, Check, Curve, Kind};
+use crate::finding::{Cell, Check, Curve, Finding, Kind};
 
 /// A curve against the number of steps, and the exponent that is fitted to its end.
 #[derive(Debug, Clone)]
@@ -17,14 +19,16 @@ pub(super) struct Rate {
     pub proved: f64,
     /// r of the bound at these k, where it differs from the limit.
     pub finite: f64,
-    /// How the ratio to the bound changes, if that is known.
-    spread: Option<f64>,
+    /// Least and largest ratio to a bound, if there is one.
+    ratio: Option<(f64, f64)>,
     /// The first point that was fitted.
     from: usize,
     /// Why the measured exponent is not yet the limit's, if it is not.
     pub early: Option<String>,
 }
 
+/// A ratio that changes by less than this factor is a constant.
+const CONSTANT: f64 = 1.5;
 /// Points that make a fit.
 const ENOUGH: usize = 3;
 
@@ -82,16 +86,15 @@ impl Rate {
             means,
             proved,
             finite: proved,
-            spread: None,
+            ratio: None,
             from,
             early,
         }
     }
 
-    /// Compares with a bound that is no power law at these k, or whose constant is not the curve's.
-    ///
-    /// A curve above a bound may have another exponent over a finite range: if its ratio to the bound changes by a
-    /// factor q while k changes by a factor K, then by up to ln q/ln K.
+    /// Compares with a bound that is no power law at these k, or whose constant is not the curve's: proportional to the
+    /// bound is then all that a curve above it need be, and it counts as that if the ratio of the two changes by less
+    /// than [`CONSTANT`] over the range.
     pub(super) fn beside(mut self, bound: &[f64]) -> Self {
         let k: Vec<f64> = self.k[self.from..].iter().map(|&k| k as f64).collect();
         let bound = &bound[self.from..];
@@ -100,10 +103,10 @@ impl Rate {
             .iter()
             .zip(bound)
             .map(|(mean, bound)| mean.value / bound);
-        let (least, most) = ratios.fold((f64::INFINITY, 0.0_f64), |(a, b), ratio| {
+        let ends = ratios.fold((f64::INFINITY, 0.0_f64), |(a, b), ratio| {
             (a.min(ratio), b.max(ratio))
         });
-        self.spread = Some((most / least).ln() / (k[k.len() - 1] / k[0]).ln());
+        self.ratio = Some(ends);
         self
     }
 
@@ -115,35 +118,34 @@ impl Rate {
         self
     }
 
-    /// Whether the proved exponent is in the interval, or the curve is early. `among` is the number of such checks.
-    pub(super) fn check(&self, name: &str, among: usize) -> Check {
+    /// Checks that the proved exponent is in the interval, or that the curve is proportional to the bound. An early curve
+    /// is not judged, and a note says why. `among` is the number of such checks.
+    pub(super) fn judge(&self, name: &str, among: usize, finding: &mut Finding) {
         let Estimate {
             value, low, high, ..
         } = self.measured;
-        let beside = match self.spread {
+        let beside = match self.ratio {
             Some(_) => format!(
                 "{:.4} of the bound at these k ({:.4} in the limit)",
                 self.finite, self.proved
             ),
             None => format!("{:.4}", self.proved),
         };
-        let numbers = format!(
-            "{value:.4} [{low:.4}, {high:.4}] beside {beside}, k from {} to {}",
-            self.k[self.from],
-            self.k[self.k.len() - 1]
-        );
-        let within = self.measured.holds_among(self.finite, among);
-        match (&self.early, self.spread) {
-            (Some(early), _) if !within => Check::new(name, true, format!("{numbers}; {early}")),
-            (None, Some(spread)) if !within => Check::new(
-                name,
-                (value - self.finite).abs() <= spread + (high - value),
-                format!(
-                    "{numbers}; the ratio to the bound changes by k^{spread:.4} over the range"
-                ),
-            ),
-            _ => Check::new(name, within, numbers),
+        let (first, last) = (self.k[self.from], self.k[self.k.len() - 1]);
+        let mut numbers =
+            format!("{value:.4} [{low:.4}, {high:.4}] beside {beside}, k from {first} to {last}");
+        if let Some(early) = &self.early {
+            finding
+                .notes
+                .push(format!("Not judged: {name}: {numbers}; {early}."));
+            return;
         }
+        let mut holds = self.measured.holds_among(self.finite, among);
+        if let Some((least, most)) = self.ratio {
+            holds |= least <= most && most < CONSTANT * least;
+            numbers += &format!("; {least:.2} to {most:.2} times the bound");
+        }
+        finding.checks.push(Check::new(name, holds, numbers));
     }
 
     /// The measured exponent, marked if the curve is early.
@@ -208,46 +210,71 @@ pub(super) fn horizons(settings: &Settings, first: u32, every: usize) -> Vec<u64
     kept
 }
 
-/// "≤ bound" over a whole curve: whether the upper end of no interval is above it, and the largest ratio.
+/// "≤ bound" over a whole curve: whether the upper end of no interval is above it, and the largest ratio. What is not a
+/// number is above.
 pub(super) fn below(
     name: &str,
     k: &[u64],
     means: &[Estimate],
     bound: impl Fn(u64) -> f64,
 ) -> Check {
-    let ratios = k
-        .iter()
-        .zip(means)
-        .map(|(&k, mean)| (k, mean.value / bound(k), mean.high / bound(k)));
-    let worst = ratios.max_by(|a, b| a.2.total_cmp(&b.2));
+    let worst = ratios(k, means, bound).max_by(|a, b| {
+        let rank = |ratio: &Ratio| (ratio.high.is_nan(), ratio.high);
+        rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal)
+    });
     match worst {
-        Some((k, ratio, high)) => Check::new(
+        Some(Ratio { k, value, high }) => Check::new(
             name,
             high <= 1.0,
-            format!("at most {ratio:.3} of the bound (95 %: {high:.3}), at k = {k}"),
+            format!("at most {value:.3} of the bound (95 %: {high:.3}), at k = {k}"),
         ),
         None => Check::new(name, false, "nothing was measured"),
     }
 }
 
-/// "≥ bound" over a whole curve: whether the upper end of no interval is below it, and the least ratio.
+/// "≥ bound" over a whole curve: whether the upper end of no interval is below it, and the least ratio. What is not a
+/// number is below.
 pub(super) fn above(
     name: &str,
     k: &[u64],
     means: &[Estimate],
     bound: impl Fn(u64) -> f64,
 ) -> Check {
-    let ratios = k
-        .iter()
-        .zip(means)
-        .map(|(&k, mean)| (k, mean.value / bound(k), mean.high / bound(k)));
-    let worst = ratios.min_by(|a, b| a.1.total_cmp(&b.1));
+    let mut holds = true;
+    let worst = ratios(k, means, bound)
+        .inspect(|ratio| holds &= ratio.high >= 1.0)
+        .min_by(|a, b| {
+            let rank = |ratio: &Ratio| (!ratio.value.is_nan(), ratio.high >= 1.0, ratio.value);
+            rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal)
+        });
     match worst {
-        Some((k, ratio, high)) => Check::new(
+        Some(Ratio { k, value, high }) => Check::new(
             name,
-            high >= 1.0,
-            format!("at least {ratio:.3} times the bound, at k = {k}"),
+            holds,
+            format!("at least {value:.3} times the bound (95 %: {high:.3}), at k = {k}"),
         ),
         None => Check::new(name, false, "nothing was measured"),
     }
 }
+
+/// A mean and the upper end of its interval, in units of a bound; the second is NaN if the first is.
+struct Ratio {
+    k: u64,
+    value: f64,
+    high: f64,
+}
+
+fn ratios(
+    k: &[u64],
+    means: &[Estimate],
+    bound: impl Fn(u64) -> f64,
+) -> impl Iterator<Item = Ratio> {
+    k.iter().zip(means).map(move |(&k, mean)| {
+        let (value, high) = (mean.value / bound(k), mean.high / bound(k));
+        let high = if value.is_nan() { value } else { high };
+        Ratio { k, value, high }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -293,9 +293,11 @@ fn curves(
         let groups: Vec<Vec<f64>> = measured.rows(0).into_iter().map(<[f64]>::to_vec).collect();
         let rate = Rate::new(&checkpoints, &groups, proved, 0.5 * RADIUS * RADIUS, REACH);
         let among = 3 * settings.alphas.len();
-        finding
-            .checks
-            .push(rate.check(&format!("{}, α = {alpha}: exponent", method.name), among));
+        rate.judge(
+            &format!("{}, α = {alpha}: exponent", method.name),
+            among,
+            finding,
+        );
         drawn.push(rate.curve(&method.name));
         Ok(rate)
     });

@@ -118,15 +118,9 @@ fn strongly_convex(
 
     let name = |what: &str| format!("strongly convex, α = {alpha}, {what}");
     let lower = |k| lower_strongly_convex::bound(alpha, k).unwrap_or(f64::NAN);
-    finding
-        .checks
-        .push(gclip.check(&name("GClip: exponent"), among));
-    finding
-        .checks
-        .push(projected.check(&name("projected SGD: exponent"), among));
-    finding
-        .checks
-        .push(best.check(&name("best method: exponent"), among));
+    gclip.judge(&name("GClip: exponent"), among, finding);
+    projected.judge(&name("projected SGD: exponent"), among, finding);
+    best.judge(&name("best method: exponent"), among, finding);
     finding.checks.push(below(
         &name("GClip: the upper bound"),
         &gclip.k,
@@ -173,9 +167,7 @@ fn strongly_convex(
             ..Method::harmonic("SGD", Update::Sgd, 1.0)
         };
         let rate = theorem_4::rate(&free, alpha, settings, control)?;
-        finding
-            .checks
-            .push(rate.check(&name("SGD: exponent"), among));
+        rate.judge(&name("SGD: exponent"), among, finding);
         rate.cell()
     };
     Ok(vec![
@@ -206,9 +198,7 @@ fn non_convex(
 
     let name = |what: &str| format!("not convex, α = {alpha}, {what}");
     let root = gclip.clone().of_root();
-    finding
-        .checks
-        .push(root.check(&name("GClip: exponent"), among));
+    root.judge(&name("GClip: exponent"), among, finding);
     let guarded = Settings {
         steps: settings.steps / 4,
         ..slopes.clone()
@@ -231,9 +221,7 @@ fn non_convex(
         let rate = theorem_2::rate(alpha, 1.0, false, &slopes, control)?;
         curves.push(rate.curve("SGD"));
         let root = rate.of_root();
-        finding
-            .checks
-            .push(root.check(&name("SGD: exponent"), among));
+        root.judge(&name("SGD: exponent"), among, finding);
         root.cell()
     };
     finding.plots.push(Plot {
@@ -274,7 +262,7 @@ fn chains(
     };
     let (rate, k) = (&best.rate, &best.rate.k);
     let name = |what: &str| format!("not convex, α = {alpha}, best method: {what}");
-    finding.checks.push(rate.check(&name("exponent"), among));
+    rate.judge(&name("exponent"), among, finding);
     finding
         .checks
         .push(above(&name("the lower bound"), k, &rate.means, |k| {

@@ -5,7 +5,7 @@
 //! own parameters, and the rate is measured with the threshold c·τ*, for several c, on the worst of a family of slopes.
 
 use super::Settings;
-use super::families::{Slopes, UNIT};
+use super::families::{Fixed, Slopes, UNIT};
 use super::rate::{Rate, below, horizons};
 use crate::Error;
 use crate::bounds::non_convex::NonConvex;
@@ -13,8 +13,8 @@ use crate::ensemble::{Control, Ensemble, Metric};
 use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update};
-use crate::noise::{Independent, Law, Noise, SharedScale};
-use crate::problems::{DoubleWell, GemanMcClure, Problem};
+use crate::noise::{Independent, Law, SharedScale};
+use crate::problems::{DoubleWell, GemanMcClure};
 
 /// No gradient is larger: ‖∇f‖² ≤ 2L(f − f*).
 const CEILING: f64 = 2.0 * UNIT * UNIT;
@@ -95,10 +95,11 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         for c in MULTIPLES {
             let found = rate(alpha, c, true, settings, control)?;
             let name = format!("τ = {c} τ*");
-            finding.checks.push(found.check(
+            found.judge(
                 &format!("GClip, α = {alpha}, {name}: exponent"),
                 comparisons,
-            ));
+                &mut finding,
+            );
             let last = found.means.len() - 1;
             let (tau, learning_rate) = theorem.scaled(found.k[last], c)?;
             let terms = theorem.terms(found.k[last], learning_rate, tau);
@@ -158,43 +159,38 @@ pub(super) fn guarded(
     finding: &mut Finding,
 ) -> Result<(), Error> {
     let heavy = alpha + 0.2;
-    let one = |law| -> Box<dyn Noise> {
-        Box::new(Independent {
-            law,
-            scales: vec![0.2],
-        })
+    let alone = |law| Independent {
+        law,
+        scales: vec![0.2],
     };
-    let well = GemanMcClure::new(1)?;
-    let wells = DoubleWell::new(4, 0.2)?;
+    let (pareto, student) = (Law::Pareto { index: heavy }, Law::StudentT { nu: heavy });
     let shared = SharedScale {
-        law: Law::Pareto { index: heavy },
+        law: pareto,
         scale: 0.1,
         correlation: 0.3,
     };
-    let cases: [(&str, &dyn Problem, Box<dyn Noise>, f64); 3] = [
-        (
-            "one well, Pareto",
-            &well,
-            one(Law::Pareto { index: heavy }),
-            2.0,
-        ),
-        (
-            "one well, Student t",
-            &well,
-            one(Law::StudentT { nu: heavy }),
-            2.0,
-        ),
-        (
+    let well = GemanMcClure::new(1)?;
+    let wells = DoubleWell::new(4, 0.2)?;
+    let cases = [
+        Fixed::new("one well, Pareto", &well, alone(pareto), 2.0),
+        Fixed::new("one well, Student t", &well, alone(student), 2.0),
+        Fixed::new(
             "double wells in 4 dimensions, correlated",
             &wells,
-            Box::new(shared),
+            shared,
             1.5,
         ),
     ];
     let mut curves = Vec::new();
-    for (name, problem, noise, at) in cases {
+    for Fixed {
+        name,
+        problem,
+        noise,
+        start,
+    } in cases
+    {
         let dim = problem.dim();
-        let start = vec![at; dim];
+        let start = vec![start; dim];
         let mut gap = [0.0];
         problem.gap(&start, &mut gap);
         let sigma = noise.norm_moment(alpha, dim).at_most().powf(1.0 / alpha);

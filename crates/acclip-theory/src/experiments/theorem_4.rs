@@ -4,8 +4,9 @@
 //! noise on a quadratic; and a function with kinks in five dimensions. For a law with E‖ξ‖^α = σ^α,
 //! G^α = sup‖∇f‖^α + 2^{2−α}σ^α is enough: ‖a + ξ‖^α ≤ ‖a‖^α + α‖a‖^{α−2}⟨a, ξ⟩ + 2^{2−α}‖ξ‖^α for 1 < α ≤ 2.
 
+use super::Settings;
+use super::families::{self, Fixed};
 use super::rate::{Rate, below, horizons};
-use super::{Settings, families};
 use crate::Error;
 use crate::bounds::lower_strongly_convex;
 use crate::bounds::strongly_convex::StronglyConvex;
@@ -13,8 +14,8 @@ use crate::ensemble::{Control, Ensemble, Metric};
 use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update};
-use crate::noise::{Independent, Law, Noise, OneCoordinate, SharedScale};
-use crate::problems::{NonSmooth, Problem, Quadratic};
+use crate::noise::{Independent, Law, OneCoordinate, SharedScale};
+use crate::problems::{NonSmooth, Quadratic};
 
 /// The largest value of f − f* on the domain of Theorem 5.
 pub(super) const CEILING: f64 = 0.125;
@@ -77,9 +78,11 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         let theorem = StronglyConvex::new(alpha, 1.0, 1.0)?;
         let found = rate(&gclip(&theorem, alpha), alpha, settings, control)?;
         let name = format!("GClip, α = {alpha}");
-        finding
-            .checks
-            .push(found.check(&format!("{name}: exponent"), settings.alphas.len()));
+        found.judge(
+            &format!("{name}: exponent"),
+            settings.alphas.len(),
+            &mut finding,
+        );
         let bound = |k| theorem.bound(k);
         finding.checks.push(below(
             &format!("{name}, worst of Theorem 5's functions"),
@@ -133,82 +136,56 @@ fn fixed_laws(
     control: &Control,
     finding: &mut Finding,
 ) -> Result<(), Error> {
-    let scales = vec![1.0];
     let heavy = alpha + 0.2;
-    let pareto = Law::Pareto { index: heavy };
-    let student = Law::StudentT { nu: heavy };
+    let alone = |law| Independent {
+        law,
+        scales: vec![1.0],
+    };
+    let (pareto, student) = (Law::Pareto { index: heavy }, Law::StudentT { nu: heavy });
+    let one = OneCoordinate {
+        law: pareto,
+        scale: 2.0,
+    };
+    let shared = SharedScale {
+        law: student,
+        scale: 0.5,
+        correlation: 0.5,
+    };
     let quadratic = Quadratic::new(vec![1.0], vec![0.5], Some(4.0))?;
     let kinks = NonSmooth::new(1.0, 0.5, vec![0.6, 0.0, -0.3, 0.1, 0.0], 3.0)?;
-    let mut cases: Vec<(String, &dyn Problem, Box<dyn Noise>)> = vec![
-        (
-            "Pareto".into(),
-            &quadratic,
-            Box::new(Independent {
-                law: pareto,
-                scales: scales.clone(),
-            }),
-        ),
-        (
-            "Student t".into(),
-            &quadratic,
-            Box::new(Independent {
-                law: student,
-                scales: scales.clone(),
-            }),
-        ),
-        (
-            "Gaussian".into(),
-            &quadratic,
-            Box::new(Independent {
-                law: Law::Gaussian,
-                scales,
-            }),
-        ),
-        (
-            "kinks, one coordinate at a time".into(),
-            &kinks,
-            Box::new(OneCoordinate {
-                law: pareto,
-                scale: 2.0,
-            }),
-        ),
-        (
-            "kinks, correlated".into(),
-            &kinks,
-            Box::new(SharedScale {
-                law: student,
-                scale: 0.5,
-                correlation: 0.5,
-            }),
-        ),
+    let mut cases = vec![
+        Fixed::new("Pareto", &quadratic, alone(pareto), 0.0),
+        Fixed::new("Student t", &quadratic, alone(student), 0.0),
+        Fixed::new("Gaussian", &quadratic, alone(Law::Gaussian), 0.0),
+        Fixed::new("kinks, one coordinate at a time", &kinks, one, 0.0),
+        Fixed::new("kinks, correlated", &kinks, shared, 0.0),
     ];
     if heavy <= 2.0 {
         let law = Law::Stable {
             alpha: heavy,
             beta: 1.0,
         };
-        cases.push((
-            "skewed stable".into(),
-            &quadratic,
-            Box::new(Independent {
-                law,
-                scales: vec![1.0],
-            }),
-        ));
+        cases.push(Fixed::new("skewed stable", &quadratic, alone(law), 0.0));
     }
     let k = super::octaves(3, settings.steps / 8);
     let mut curves = Vec::new();
-    for (name, problem, noise) in &cases {
+    for Fixed {
+        name,
+        problem,
+        noise,
+        start,
+    } in cases
+    {
         let facts = problem.facts();
         let sigma = noise.norm_moment(alpha, problem.dim()).at_most();
         let gradient = facts.gradient_bound.unwrap_or(f64::NAN).powf(alpha);
         let g = (gradient + 2_f64.powf(2.0 - alpha) * sigma).powf(1.0 / alpha);
         let theorem = StronglyConvex::new(alpha, g, facts.strong_convexity)?;
         let ensemble = Ensemble {
-            problem: *problem,
-            noise: &**noise,
+            problem,
+            noise: &*noise,
             method: &gclip(&theorem, alpha),
-            start: &vec![0.0; problem.dim()],
+            start: &vec![start; problem.dim()],
             trajectories: settings.trajectories / FEWER / problem.dim(),
             checkpoints: &k,
             metrics: &[Metric::AverageGap],
@@ -231,7 +208,7 @@ fn fixed_laws(
             .iter()
             .zip(&means)
             .map(|(&k, mean)| (k as f64, mean.times(1.0 / theorem.bound(k))));
-        curves.push(Curve::measured(name.clone(), ratio));
+        curves.push(Curve::measured(name, ratio));
     }
     finding.plots.push(Plot {
         title: format!("Fixed problems, α = {alpha}"),

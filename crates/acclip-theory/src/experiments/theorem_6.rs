@@ -181,10 +181,9 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         };
         let k = best.rate.k.clone();
         let name = format!("best method, α = {alpha}");
-        finding.checks.push(
-            best.rate
-                .check(&format!("{name}: exponent"), settings.alphas.len()),
-        );
+        let among = settings.alphas.len();
+        best.rate
+            .judge(&format!("{name}: exponent"), among, &mut finding);
         exponents.push(vec![
             alpha.into(),
             best.rate.measured.into(),

@@ -3,6 +3,8 @@
 use acclip_noise::lanes::{mix, open01};
 
 use super::{Draws, Moment, Noise};
+use crate::Error;
+use crate::error::check;
 use crate::problems::ZeroChain;
 
 /// Multiplies the coordinate after the last large one by z/p with z ~ Bern(p), as long as there is one.
@@ -21,6 +23,14 @@ impl Noise for HiddenCoordinate {
             let hit = open01(mix(draws.key, 2 * i)) < self.p;
             self.chain.perturb_row(x, grad, hit, self.p);
         }
+    }
+
+    fn check(&self, dim: usize) -> Result<(), Error> {
+        let length = self.chain.length() as f64;
+        check("length of the chain", length, "the dimension", |n| {
+            n == dim as f64
+        })?;
+        check("p", self.p, "in (0, 1]", |p| p > 0.0 && p <= 1.0).map(|_| ())
     }
 
     /// The supremum over x: each coordinate may be the hidden one, where |∂_i f| ≤ (Lλ/152)·e√e.

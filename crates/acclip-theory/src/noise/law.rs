@@ -81,8 +81,11 @@ impl Law {
         .map(|_| ())
     }
 
-    /// E|X|^q for q > 0; ∞ where it does not exist, NaN for parameters out of range.
+    /// E|X|^q for q > 0; ∞ where it does not exist, NaN for parameters or a q out of range.
     pub fn absolute_moment(&self, q: f64) -> f64 {
+        if self.check().is_err() || q.is_nan() || q <= 0.0 {
+            return f64::NAN;
+        }
         let normal = || (0.5 * q * 2_f64.ln() + ln_gamma(0.5 * (q + 1.0))).exp() / PI.sqrt();
         match *self {
             Law::Gaussian => normal(),

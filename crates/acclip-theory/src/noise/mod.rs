@@ -14,6 +14,8 @@ pub use chain::HiddenCoordinate;
 pub use law::Law;
 pub use vector::{Independent, OneCoordinate, SharedScale};
 
+use crate::Error;
+
 /// Where the random numbers of one step come from: values `first`, `first` + 1, … of the stream `key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draws {
@@ -54,6 +56,12 @@ pub trait Noise: Sync {
         scratch: &mut Vec<f64>,
     );
 
+    /// Whether its parameters are in range, and fit to `dim` dimensions.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`].
+    fn check(&self, dim: usize) -> Result<(), Error>;
+
     /// E|ξ_i|^α for every coordinate, `dim` values.
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64>;
 
@@ -61,11 +69,16 @@ pub trait Noise: Sync {
     fn norm_moment(&self, alpha: f64, dim: usize) -> Moment;
 }
 
-/// Lemma 12 with its upper end as derived: d^{α/2−1} Σ B_i^α ≤ E‖ξ‖^α ≤ Σ B_i^α.
+/// What is known from the coordinates alone: Lemma 12 with its upper end as derived,
+/// d^{α/2−1} Σ B_i^α ≤ E‖ξ‖^α ≤ Σ B_i^α. Both ends are the same in one dimension and at α = 2.
 fn between(coordinate_moments: &[f64], alpha: f64) -> Moment {
     let (d, sum) = (
         coordinate_moments.len() as f64,
         coordinate_moments.iter().sum::<f64>(),
     );
-    Moment::Between(d.powf(0.5 * alpha - 1.0) * sum, sum)
+    if d == 1.0 || alpha == 2.0 {
+        Moment::Exact(sum)
+    } else {
+        Moment::Between(d.powf(0.5 * alpha - 1.0) * sum, sum)
+    }
 }

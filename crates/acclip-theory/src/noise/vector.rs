@@ -3,6 +3,9 @@
 use acclip_noise::lanes::{mix, vectorised};
 use statrs::function::gamma::ln_gamma;
 
+use crate::Error;
+use crate::error::check;
+
 use super::{Draws, Law, Moment, Noise, between};
 
 /// ξ_i = s_i X_i with X_i independent.
@@ -37,6 +40,18 @@ impl Noise for Independent {
         }
     }
 
+    fn check(&self, dim: usize) -> Result<(), Error> {
+        self.law.check()?;
+        let fits = |n: f64| n == 1.0 || n == dim as f64;
+        check(
+            "number of scales",
+            self.scales.len() as f64,
+            "1, or the dimension",
+            fits,
+        )?;
+        self.scales.iter().try_for_each(|&scale| finite(scale))
+    }
+
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64> {
         let moment = self.law.absolute_moment(alpha);
         let scales = self.scales.iter().cycle().take(dim);
@@ -46,13 +61,7 @@ impl Noise for Independent {
     }
 
     fn norm_moment(&self, alpha: f64, dim: usize) -> Moment {
-        let moments = self.coordinate_moments(alpha, dim);
-        match moments.as_slice() {
-            &[one] => Moment::Exact(one),
-            // At α = 2 the squares of the coordinates add up.
-            all if alpha == 2.0 => Moment::Exact(all.iter().sum()),
-            all => between(all, alpha),
-        }
+        between(&self.coordinate_moments(alpha, dim), alpha)
     }
 }
 
@@ -85,6 +94,11 @@ impl Noise for OneCoordinate {
             let place = (u128::from(word) * dim as u128) >> 64;
             grad[place as usize] += self.scale * x;
         }
+    }
+
+    fn check(&self, _: usize) -> Result<(), Error> {
+        self.law.check()?;
+        finite(self.scale)
     }
 
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64> {
@@ -135,6 +149,13 @@ impl Noise for SharedScale {
         }
     }
 
+    fn check(&self, _: usize) -> Result<(), Error> {
+        self.law.check()?;
+        finite(self.scale)?;
+        let unit = |r: f64| (0.0..=1.0).contains(&r);
+        check("correlation", self.correlation, "in [0, 1]", unit).map(|_| ())
+    }
+
     fn coordinate_moments(&self, alpha: f64, dim: usize) -> Vec<f64> {
         let factor = self.scale.abs().powf(alpha) * self.law.absolute_moment(alpha);
         vec![factor * Law::Gaussian.absolute_moment(alpha); dim]
@@ -153,4 +174,8 @@ impl Noise for SharedScale {
             between(&self.coordinate_moments(alpha, dim), alpha)
         }
     }
+}
+
+fn finite(scale: f64) -> Result<(), Error> {
+    check("scale", scale, "finite", f64::is_finite).map(|_| ())
 }
