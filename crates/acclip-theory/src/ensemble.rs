@@ -104,7 +104,11 @@ impl Control {
         self.steps.load(Ordering::Relaxed)
     }
 
-    fn count(&self, steps: u64) -> Result<(), Error> {
+    /// Counts steps that were taken.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(crate) fn count(&self, steps: u64) -> Result<(), Error> {
         self.steps.fetch_add(steps, Ordering::Relaxed);
         match self.stop.load(Ordering::Relaxed) {
             true => Err(Error::Stopped),

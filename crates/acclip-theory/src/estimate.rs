@@ -16,7 +16,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn new(value: f64, standard_error: f64, groups: usize) -> Self {
+    /// With Student's interval: `standard_error` comes from `groups` independent values.
+    pub(crate) fn new(value: f64, standard_error: f64, groups: usize) -> Self {
         let half = standard_error * student(groups, 0.05);
         Estimate {
             value,

@@ -107,7 +107,7 @@ pub struct Curve {
     pub name: String,
     /// What it is, which decides how it is drawn.
     pub kind: Kind,
-    /// Its points, by growing x.
+    /// Its points, in the order in which they are joined.
     pub points: Vec<Point>,
 }
 

@@ -5,8 +5,10 @@
 
 mod dimension;
 mod families;
+mod lemmas;
 mod rate;
 mod remark_1;
+mod rmsprop;
 mod table_1;
 mod theorem_2;
 mod theorem_4;
@@ -14,9 +16,9 @@ mod theorem_5;
 mod theorem_6;
 mod theorem_8;
 
-use crate::ensemble::Control;
 use acclip_noise::lanes::mix;
 
+use crate::ensemble::Control;
 use crate::{Error, Finding};
 
 /// What can be run.
@@ -65,15 +67,16 @@ impl Experiment {
     /// Settings with which it takes seconds, or some minutes for [`Experiment::Table1`].
     pub fn defaults(&self) -> Settings {
         match self {
-            Experiment::Remark1 => remark_1::defaults(),
+            Experiment::Table1 => table_1::defaults(),
             Experiment::Theorem2 => theorem_2::defaults(),
             Experiment::Theorem4 => theorem_4::defaults(),
             Experiment::Theorem5 => theorem_5::defaults(),
-            Experiment::Table1 => table_1::defaults(),
             Experiment::Theorem6 => theorem_6::defaults(),
             Experiment::Theorem8 => theorem_8::defaults(),
+            Experiment::Lemma(number) => lemmas::defaults(*number),
+            Experiment::Remark1 => remark_1::defaults(),
             Experiment::Dimension => dimension::defaults(),
-            _ => todo!(),
+            Experiment::RmsProp => rmsprop::defaults(),
         }
     }
 
@@ -84,15 +87,16 @@ impl Experiment {
     pub fn run(&self, settings: &Settings, control: &Control) -> Result<Finding, Error> {
         settings.check()?;
         match self {
-            Experiment::Remark1 => remark_1::run(settings, control),
+            Experiment::Table1 => table_1::run(settings, control),
             Experiment::Theorem2 => theorem_2::run(settings, control),
             Experiment::Theorem4 => theorem_4::run(settings, control),
             Experiment::Theorem5 => theorem_5::run(settings, control),
-            Experiment::Table1 => table_1::run(settings, control),
             Experiment::Theorem6 => theorem_6::run(settings, control),
             Experiment::Theorem8 => theorem_8::run(settings, control),
+            Experiment::Lemma(number) => lemmas::run(*number, settings, control),
+            Experiment::Remark1 => remark_1::run(settings, control),
             Experiment::Dimension => dimension::run(settings, control),
-            _ => todo!(),
+            Experiment::RmsProp => rmsprop::run(settings, control),
         }
     }
 }

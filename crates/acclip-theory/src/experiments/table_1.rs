@@ -94,6 +94,11 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
     Ok(finding)
 }
 
+/// The longest run of many methods: a sixteenth, but enough for a slope.
+fn shorter(steps: u64) -> u64 {
+    (steps / 16).max(steps.min(512))
+}
+
 /// The row of α in the strongly convex table.
 fn strongly_convex(
     alpha: f64,
@@ -108,7 +113,7 @@ fn strongly_convex(
     let projected = theorem_4::rate(&sgd, alpha, settings, control)?;
     let k = horizons(
         &Settings {
-            steps: settings.steps / 16,
+            steps: shorter(settings.steps),
             ..settings.clone()
         },
         6,
@@ -254,7 +259,7 @@ fn chains(
 ) -> Result<[Cell; 2], Error> {
     let settings = Settings {
         trajectories: settings.trajectories.div_ceil(256),
-        steps: settings.steps / 16,
+        steps: shorter(settings.steps),
         ..settings.clone()
     };
     let Some(best) = theorem_6::best(alpha, &settings, control)? else {

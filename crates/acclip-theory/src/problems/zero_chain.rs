@@ -19,7 +19,7 @@
 //! What is sharper than the print:
 //! - inf F_T is known: each term has its infimum as all x_i → ∞. inf F_T = −√(2πe)(1 + e(T − 1)), not attained, and
 //!   F_T(0) − inf F_T = √(πe/2) + e√(2πe)(T − 1), about 11.23 T − 9.17.
-//! - 152 in (2) cannot be below √(2πe) max Ψ'' = 133.84, and 23 in (3) not below 21.39 (T ≥ 3).
+//! - 152 in (2) cannot be below 134.02 (found by search; √(2πe) max Ψ'' alone is 133.84), and 23 in (3) not below 21.39 (T ≥ 3).
 //! - (5) with T = 1 has ≥, not >: ∂_1 F_1 = −1 at x = ±1.
 //! - Lemma 18 bounds the noise by 23, but the noise stands only in the coordinate prog_¼ + 1, where |x_i| ≤ ¼, so
 //!   that the second term of ∂_i is 0 and |∂_i F| < e√e = 4.482. With that, 2^{1/(α−1)}(2e√e ε/σ)^{α/(α−1)} is
