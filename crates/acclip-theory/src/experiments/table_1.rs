@@ -4,12 +4,10 @@
 //! (`families.rs`). The cells of SGD for α < 2 say "N/A" in the paper, since a second moment is infinite; here stands how
 //! fast the mean over n runs grows with n. Projected SGD has a column of its own: it converges.
 
-use super::families::UNIT;
 use super::rate::{above, below, horizons};
 use super::{Settings, remark_1, theorem_2, theorem_4, theorem_5, theorem_6};
 use crate::Error;
 use crate::bounds::lower_strongly_convex;
-use crate::bounds::non_convex::NonConvex;
 use crate::bounds::strongly_convex::StronglyConvex;
 use crate::ensemble::Control;
 use crate::finding::{Cell, Check, Curve, Finding, Kind, Plot, Table};
@@ -194,7 +192,6 @@ fn non_convex(
     control: &Control,
     finding: &mut Finding,
 ) -> Result<Vec<Cell>, Error> {
-    let theorem = NonConvex::new(alpha, UNIT, UNIT, UNIT)?;
     let slopes = Settings {
         trajectories: settings.trajectories.div_ceil(8),
         ..settings.clone()
@@ -210,15 +207,7 @@ fn non_convex(
     };
     theorem_2::guarded(alpha, &guarded, control, finding)?;
     let mut curves = vec![gclip.curve("GClip")];
-    let bound = gclip.k.iter().filter_map(|&k| {
-        let (tau, learning_rate) = theorem.scaled(k, 1.0).ok()?;
-        Some((k as f64, theorem.terms(k, learning_rate, tau).total()))
-    });
-    curves.push(Curve::line(
-        "upper bound, without its guard",
-        Kind::Upper,
-        bound,
-    ));
+    curves.extend(theorem_2::own(alpha, &guarded, control, finding)?);
     curves.extend(gclip.lines("GClip"));
     let sgd = if alpha < 2.0 {
         Cell::from("N/A, as on the left")
