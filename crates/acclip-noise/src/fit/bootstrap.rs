@@ -15,8 +15,8 @@ use rayon::prelude::*;
 
 use super::StableFit;
 use crate::interval::LEVEL;
-use crate::sample::{quantile, sorted};
 use crate::lanes::mix;
+use crate::sample::{quantile, sorted};
 use crate::{Error, Interval};
 
 /// Fewest refits from which 2.5 % quantiles are read.
