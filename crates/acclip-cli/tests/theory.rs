@@ -77,7 +77,7 @@ fn the_exit_status_says_whether_the_checks_hold() {
     };
     let nothing = "theory remark1 --alpha 1.2 --trajectories 1 --steps 1 --json";
     assert_eq!(status(nothing), 1);
-    let light = "theory remark1 --alpha 2 --trajectories 100000 --steps 64 --json";
+    let light = "theory remark1 --alpha 2 --trajectories 300000 --steps 64 --json";
     let mut seeds = 0..5;
     assert!(seeds.any(|seed| status(&format!("{light} --seed {seed}")) == 0));
 }
