@@ -125,6 +125,8 @@ pub enum Kind {
     Fitted,
     /// A line of the proved slope.
     Proved,
+    /// Something else to compare with, not a bound.
+    Reference,
 }
 
 /// A point, with a 95 % interval where there is one.

@@ -106,6 +106,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Lower => "lower",
         Kind::Fitted => "fitted",
         Kind::Proved => "proved",
+        Kind::Reference => "reference",
     }
 }
 
@@ -146,7 +147,9 @@ fn figure(plot: &Plot) -> Figure {
             .collect();
         series.push(match curve.kind {
             Kind::Measured | Kind::Fitted => Series::line(&curve.name, line),
-            Kind::Upper | Kind::Lower | Kind::Proved => Series::dashed(&curve.name, line),
+            Kind::Upper | Kind::Lower | Kind::Proved | Kind::Reference => {
+                Series::dashed(&curve.name, line)
+            }
         });
     }
     let has = |kind: Kind| plot.curves.iter().any(|curve| curve.kind == kind);
@@ -154,6 +157,7 @@ fn figure(plot: &Plot) -> Figure {
         (Kind::Upper, "proved upper bound"),
         (Kind::Lower, "proved lower bound"),
         (Kind::Proved, "proved slope"),
+        (Kind::Reference, "for comparison"),
     ];
     let proved: Vec<&str> = (proved.into_iter().filter(|&(kind, _)| has(kind)))
         .map(|(_, name)| name)

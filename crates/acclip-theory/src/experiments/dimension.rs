@@ -106,7 +106,7 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
                 Curve::measured("measured", dimensions.iter().copied().zip(means)),
                 Curve::line(
                     "quotient of the bounds",
-                    Kind::Proved,
+                    Kind::Reference,
                     dimensions.iter().copied().zip(bounds),
                 ),
             ],

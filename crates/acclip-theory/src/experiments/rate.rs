@@ -27,8 +27,10 @@ pub(super) struct Rate {
     pub early: Option<String>,
 }
 
-/// A ratio that changes by less than this factor is a constant.
+/// A ratio that changes by more than this factor is no constant.
 const CONSTANT: f64 = 1.5;
+/// Exponents that differ by less are the same.
+const EXACT: f64 = 1e-3;
 /// Points that make a fit.
 const ENOUGH: usize = 3;
 
@@ -63,13 +65,12 @@ impl Rate {
             };
         let steps: Vec<f64> = k.iter().map(|&k| k as f64).collect();
         let early = (!enough).then(|| {
-            let (last, value) = (steps[steps.len() - 1], means[means.len() - 1].value);
-            let needed = last * (value / level).max(1.0).powf(1.0 / proved);
+            let (last, value) = (k[k.len() - 1], means[means.len() - 1].value);
             format!(
-                "not yet in its range: after {last} steps the mean is 1/{:.0} of the largest value possible, and the \
-                 range begins at 1/{:.0}, from about {needed:.0e} steps",
-                ceiling / value,
-                1.0 / reach
+                "early: the range begins where the mean is 1/{:.0} of the largest value possible, and after {last} steps it \
+                 is 1/{:.0}, with {inside} of the points in the range; so only half the exponent is asked for",
+                1.0 / reach,
+                ceiling / value
             )
         });
         let whole = exponent(&steps[from..], &rows[from..]);
@@ -93,8 +94,7 @@ impl Rate {
     }
 
     /// Compares with a bound that is no power law at these k, or whose constant is not the curve's: proportional to the
-    /// bound is then all that a curve above it need be, and it counts as that if the ratio of the two changes by less
-    /// than [`CONSTANT`] over the range.
+    /// bound is then all that a curve above it need be.
     pub(super) fn beside(mut self, bound: &[f64]) -> Self {
         let k: Vec<f64> = self.k[self.from..].iter().map(|&k| k as f64).collect();
         let bound = &bound[self.from..];
@@ -118,8 +118,8 @@ impl Rate {
         self
     }
 
-    /// Checks that the proved exponent is in the interval, or that the curve is proportional to the bound. An early curve
-    /// is not judged, and a note says why. `among` is the number of such checks.
+    /// Checks that the proved exponent is in the interval, or that the curve is proportional to the bound; of an early
+    /// curve, that it falls at least half as fast. `among` is the number of such checks.
     pub(super) fn judge(&self, name: &str, among: usize, finding: &mut Finding) {
         let Estimate {
             value, low, high, ..
@@ -134,28 +134,46 @@ impl Rate {
         let (first, last) = (self.k[self.from], self.k[self.k.len() - 1]);
         let mut numbers =
             format!("{value:.4} [{low:.4}, {high:.4}] beside {beside}, k from {first} to {last}");
-        if let Some(early) = &self.early {
-            finding
-                .notes
-                .push(format!("Not judged: {name}: {numbers}; {early}."));
-            return;
-        }
-        let mut holds = self.measured.holds_among(self.finite, among);
-        if let Some((least, most)) = self.ratio {
-            holds |= least <= most && most < CONSTANT * least;
-            numbers += &format!("; {least:.2} to {most:.2} times the bound");
-        }
+        let holds = match (&self.early, self.ratio) {
+            (Some(early), _) => {
+                numbers += &format!("; {early}");
+                high >= 0.5 * self.proved
+            }
+            (None, Some((least, most))) => {
+                numbers += &format!("; {least:.2} to {most:.2} times the bound");
+                self.within(among) || self.proportional()
+            }
+            (None, None) => self.within(among),
+        };
         finding.checks.push(Check::new(name, holds, numbers));
     }
 
-    /// The measured exponent, marked if the curve is early.
+    /// Whether the proved exponent is in the interval, or nearer than what an interval of no width can tell.
+    fn within(&self, among: usize) -> bool {
+        self.measured.holds_among(self.finite, among)
+            || (self.measured.value - self.finite).abs() < EXACT
+    }
+
+    /// Whether the ratio to the bound is as good as constant: if it changed at this pace, exponents would differ by less
+    /// than a quarter.
+    fn proportional(&self) -> bool {
+        let range = self.k[self.k.len() - 1] as f64 / self.k[self.from] as f64;
+        let allowed = range.powf(0.25 * self.finite).min(CONSTANT);
+        self.ratio
+            .is_some_and(|(least, most)| least <= most && most < allowed * least)
+    }
+
+    /// The measured exponent, marked if the curve is early; with its ratio to the bound, if it is that which is constant.
     pub(super) fn cell(&self) -> Cell {
         let Estimate {
             value, low, high, ..
         } = self.measured;
-        match self.early {
-            Some(_) => format!("early: {value:.3} [{low:.3}, {high:.3}]").into(),
-            None => self.measured.into(),
+        match (&self.early, self.ratio) {
+            (Some(_), _) => format!("early: {value:.3} [{low:.3}, {high:.3}]").into(),
+            (None, Some((least, most))) if !self.within(1) => {
+                format!("{value:.3} [{low:.3}, {high:.3}], {least:.2} to {most:.2} × bound").into()
+            }
+            _ => self.measured.into(),
         }
     }
 
@@ -170,8 +188,7 @@ impl Rate {
         )
     }
 
-    /// The fitted power law and the proved slope, through the middle of the fitted points. Of a root, the curve is still
-    /// the square.
+    /// The fitted power law and the proved slope, through the middle of the fitted points.
     pub(super) fn lines(&self, name: &str) -> [Curve; 2] {
         let k: Vec<f64> = self.k[self.from..].iter().map(|&k| k as f64).collect();
         let means = self.means[self.from..].iter().map(|mean| mean.value);
@@ -180,7 +197,7 @@ impl Rate {
             |values: &mut dyn Iterator<Item = f64>| (values.map(f64::ln).sum::<f64>() / n).exp();
         let (x, y) = (middle(&mut k.iter().copied()), middle(&mut means.clone()));
         let fitted = -log_slope(&k, means);
-        let proved = self.proved * (fitted / self.measured.value).round().max(1.0);
+        let proved = self.proved;
         let line = |exponent: f64| {
             k.iter()
                 .map(move |&k| (k, y * (k / x).powf(-exponent)))
@@ -226,9 +243,34 @@ pub(super) fn below(
         Some(Ratio { k, value, high }) => Check::new(
             name,
             high <= 1.0,
-            format!("at most {value:.3} of the bound (95 %: {high:.3}), at k = {k}"),
+            match high.is_nan() {
+                true => "no interval: give more trajectories".into(),
+                false => format!("at most {value:.3} of the bound (95 %: {high:.3}), at k = {k}"),
+            },
         ),
         None => Check::new(name, false, "nothing was measured"),
+    }
+}
+
+/// Checks [`below`] on a finding, if it can fail: where the bound is above the largest value that there can be, at every k,
+/// a note says so instead.
+pub(super) fn judge_below(
+    name: &str,
+    k: &[u64],
+    means: &[Estimate],
+    bound: impl Fn(u64) -> f64,
+    largest: f64,
+    finding: &mut Finding,
+) {
+    match k.iter().find(|&&k| bound(k) < largest) {
+        Some(first) => {
+            let mut check = below(name, k, means, &bound);
+            check.detail += &format!("; the bound is below the largest possible value, {largest:.3}, from k = {first}");
+            finding.checks.push(check);
+        }
+        None => finding.notes.push(format!(
+            "{name}: no test, since the bound is above the largest possible value, {largest:.3}, at all these k."
+        )),
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn best(
     let mut least: Vec<Vec<f64>> = Vec::new();
     for method in methods(alpha)? {
         for (at, &k) in k.iter().enumerate() {
-            let found = families::hard_mean(&method, alpha, k, settings, control)?;
+            let found = families::hard_mean(&method, 0.0, alpha, k, settings, control)?;
             match least.get_mut(at) {
                 Some(known) if mean(known).value <= mean(&found).value => {}
                 Some(known) => *known = found,
@@ -99,7 +99,7 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         };
         let mut curves = Vec::new();
         for method in methods(alpha)? {
-            let found = theorem_4::rate_at(&k, &method, alpha, settings, control)?;
+            let found = theorem_4::rate_at(&k, &method, 0.0, alpha, settings, control)?;
             let name = format!("{}, α = {alpha}", method.name);
             finding.checks.push(above(
                 &format!("{name}: the bound"),
@@ -123,6 +123,9 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
                 (found.means[last].value / best(k[last])).into(),
             ]);
             curves.push(found.curve(&method.name));
+            if method.name == "GClip" {
+                curves.extend(found.lines("GClip"));
+            }
         }
         curves.push(line("posterior mean", Kind::Lower, &best));
         curves.push(line("lower bound, 1/512", Kind::Lower, &bound));

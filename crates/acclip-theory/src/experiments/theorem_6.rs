@@ -222,6 +222,13 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
             curves,
         });
     }
+    if exponents.is_empty() {
+        return Err(Error::OutOfRange {
+            name: "steps",
+            value: settings.steps.to_string(),
+            range: "as many as the shortest chain takes (--steps)",
+        });
+    }
     let header = ["α", "measured", "bound, on these chains", "in the limit"];
     finding.tables.push(Table::new(
         "Exponent of E‖∇f‖ in k, of the best method on every chain",

@@ -127,7 +127,7 @@ fn approach(
     let (mut checks, mut rows) = (Vec::new(), Vec::new());
     for &alpha in alphas {
         // The usual noise adds p^{α−1} to the moment, relative to the rare one.
-        let p = 10_f64.powf((-4.0 / (alpha - 1.0)).max(-280.0));
+        let p = 10_f64.powf((-4.0 / (alpha - 1.0)).max(-140.0));
         let push = |size| {
             let law = Push { gradient, size, p };
             (law, law.noise_moment(alpha).powf(1.0 / alpha))

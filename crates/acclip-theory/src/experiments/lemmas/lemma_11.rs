@@ -101,7 +101,7 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
                 Kind::Measured,
                 seen.map(|(bin, &least)| (middle(bin), least)),
             ),
-            line("infimum", Kind::Proved, &|r| {
+            line("infimum", Kind::Reference, &|r| {
                 sharp_normalised_gradient(1.0, r)
             }),
             line("1 − 2r", Kind::Lower, &|r| 1.0 - 2.0 * r),

@@ -232,7 +232,10 @@ fn judge(finding: &mut Finding, all: &[Found]) {
         let attaining = all.iter().filter(|found| found.law.starts_with(kind));
         let error = attaining
             .filter_map(|found| Some((found.exact? / of(found) - 1.0).abs()))
-            .fold(0.0, f64::max);
+            .fold(
+                f64::NAN,
+                |most: f64, error| if most >= error { most } else { error },
+            );
         finding.checks.push(Check::new(
             format!("the {end} end is attained by {kind}"),
             error <= 1e-12,

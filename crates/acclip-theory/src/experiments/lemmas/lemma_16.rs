@@ -174,7 +174,11 @@ fn plot(alpha: f64, horizon: u64, points: &[(f64, [f64; 3])]) -> Plot {
         Curve::line(name, kind, points.iter().map(|&(x, values)| (x, values[i])))
     };
     let mut curves: Vec<Curve> = names.into_iter().enumerate().map(line).collect();
-    curves.push(Curve::line("¾", Kind::Proved, [(0.0, 0.75), (10.0, 0.75)]));
+    curves.push(Curve::line(
+        "¾",
+        Kind::Reference,
+        [(0.0, 0.75), (10.0, 0.75)],
+    ));
     Plot {
         title: format!("Tests, α = {alpha}, p_0 = 1/{horizon}"),
         caption: "Probability of finding ν from k bits.".into(),

@@ -78,7 +78,7 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         ));
         curves.push(Curve::line(
             format!("with e√e, α = {alpha}"),
-            Kind::Proved,
+            Kind::Reference,
             of_sharp,
         ));
     }

@@ -61,13 +61,24 @@ fn a_rate_that_is_as_proved_holds_and_one_off_by_a_twentieth_does_not() {
     let groups = curve(&K, 1.0, 0.6, 0.9);
     let wide = |proved| holds(&Rate::new(&K, &groups, proved, 1.0, 0.5), 1);
     assert!(wide(0.6) && wide(0.65) && !wide(1.0));
-    // More comparisons allow more.
-    let (value, high) = (right.measured.value, right.measured.high);
+    // More comparisons allow more; what an interval of no width cannot tell is the same.
+    let beyond = Rate::new(&K, &curve(&K, 1.0, 0.6, 0.1), 0.6, 1.0, 2.0);
     let beyond = Rate {
-        finite: value + 1.1 * (high - value),
-        ..right.clone()
+        finite: beyond.measured.value + 1.1 * (beyond.measured.high - beyond.measured.value),
+        ..beyond
     };
-    assert!(!holds(&beyond, 1) && holds(&beyond, 10));
+    assert!(!holds(&beyond, 1) && holds(&beyond, 10), "{beyond:?}");
+    let exact = Rate::new(&K, &curve(&K, 1.0, 0.6, 0.0), 0.600_5, 1.0, 2.0);
+    assert!(
+        holds(&exact, 1)
+            && !holds(
+                &Rate {
+                    finite: 0.602,
+                    ..exact
+                },
+                1
+            )
+    );
     let root = right.of_root();
     assert!((root.measured.value - 0.3).abs() < 1e-3 && root.proved == 0.3 && holds(&root, 1));
 }
@@ -101,19 +112,19 @@ fn points_above_the_range_are_not_fitted_and_a_curve_that_stays_there_is_early()
     let mut bumpy = groups.clone();
     bumpy[9] = vec![0.9; GROUPS as usize];
     assert_eq!(Rate::new(&k, &bumpy, 0.5, 1.0, 0.2501).from, 10);
-    // Two points of thirteen are too few: the second half is fitted, and a note says why it is not judged.
-    let early = Rate::new(&k, &groups, 0.9, 1.0, 0.0625);
-    let told = judged(&early, 1);
-    assert!(early.from == 6 && told.checks.is_empty(), "{told:?}");
+    // Two points of thirteen are too few: the second half is fitted, and half the exponent is asked for.
+    let early = |proved| Rate::new(&k, &groups, proved, 1.0, 0.0625);
+    assert!(early(0.9).from == 6 && holds(&early(0.9), 1) && !holds(&early(1.1), 1));
+    let told = judged(&early(0.9), 1);
+    let detail = &told.checks[0].detail;
     assert!(
-        told.notes[0].contains("r: 0.5") && told.notes[0].contains("not yet in its range"),
-        "{told:?}"
+        detail.contains("early: the range begins where the mean is 1/16"),
+        "{detail}"
     );
-    // The last mean is (32/16384)^{1/2} = 1/22.6 of 1, and 1/1000 has 1000^{1/0.5}·32 = 3.2e7 steps.
-    let text = Rate::new(&k, &groups, 0.5, 1.0, 1e-3).early.unwrap();
+    // The last mean is (32/16384)^{1/2} = 1/22.6 of 1.
     assert!(
-        text.contains("1/23 of the largest") && text.contains("from about 3e7 steps"),
-        "{text}"
+        detail.contains("it is 1/23, with 1 of the points in the range"),
+        "{detail}"
     );
 }
 
@@ -224,22 +235,20 @@ fn numbers_of_steps_are_powers_of_two() {
 #[test]
 fn lines_go_through_the_middle_with_their_slopes() {
     let found = Rate::new(&K, &curve(&K, 3.0, 0.6, 0.0), 0.5, 3.0, 1.0);
-    for rate in [found.clone(), found.clone().of_root()] {
-        let [fitted, proved] = rate.lines("x");
-        for (line, slope) in [(&fitted, 0.6), (&proved, 0.5)] {
-            let (first, last) = (line.points[0], line.points[K.len() - 1]);
-            let found = (first.y / last.y).ln() / (last.x / first.x).ln();
-            assert!((found - slope).abs() < 1e-12, "{}: {found}", line.name);
-            // The geometric mean of k is 2^{5.5}.
-            let middle = (first.y * last.y).sqrt();
-            assert!(
-                (middle / (3.0 * 2_f64.powf(-5.5 * 0.6)) - 1.0).abs() < 1e-12,
-                "{}",
-                line.name
-            );
-        }
-        assert_eq!((fitted.kind, proved.kind), (Kind::Fitted, Kind::Proved));
+    let [fitted, proved] = found.lines("x");
+    for (line, slope) in [(&fitted, 0.6), (&proved, 0.5)] {
+        let (first, last) = (line.points[0], line.points[K.len() - 1]);
+        let found = (first.y / last.y).ln() / (last.x / first.x).ln();
+        assert!((found - slope).abs() < 1e-12, "{}: {found}", line.name);
+        // The geometric mean of k is 2^{5.5}.
+        let middle = (first.y * last.y).sqrt();
+        assert!(
+            (middle / (3.0 * 2_f64.powf(-5.5 * 0.6)) - 1.0).abs() < 1e-12,
+            "{}",
+            line.name
+        );
     }
+    assert_eq!((fitted.kind, proved.kind), (Kind::Fitted, Kind::Proved));
     assert_eq!(found.curve("x").points.len(), K.len());
 }
 
@@ -361,7 +370,7 @@ fn an_oracle_that_knows_the_optimum_is_below_the_bound_of_theorem_5() {
     };
     for method in theorem_5::methods(alpha).unwrap() {
         let found =
-            theorem_4::rate_at(&[k], &method, alpha, &settings, &Control::default()).unwrap();
+            theorem_4::rate_at(&[k], &method, 0.0, alpha, &settings, &Control::default()).unwrap();
         let check = above("bound", &found.k, &found.means, bound);
         assert!(check.holds, "{}: {check:?}", method.name);
         let best = above("posterior mean", &found.k, &found.means, |k| {
@@ -422,5 +431,52 @@ fn a_curve_beside_a_bound_must_be_proportional_to_it() {
             .detail
             .contains("0.5000 of the bound at these k (0.6000 in the limit)"),
         "{told:?}"
+    );
+}
+
+/// From ½, where the theorem's parameters still give its rate and bound, a method that does not move does not pass.
+#[test]
+fn gclip_has_the_rate_of_theorem_4_and_standing_still_has_not() {
+    let settings = Settings {
+        trajectories: 1 << 13,
+        steps: 1 << 13,
+        ..theorem_4::defaults()
+    };
+    for alpha in [1.75, 2.0] {
+        let theorem = StronglyConvex::new(alpha, 1.0, 1.0).unwrap();
+        let right = theorem_4::gclip(&theorem, alpha);
+        let still = Method {
+            learning_rate: 1e-9,
+            ..right.clone()
+        };
+        let run = |method: &Method| {
+            theorem_4::rate(method, alpha, &settings, &Control::default()).unwrap()
+        };
+        let (right, still) = (run(&right), run(&still));
+        assert!(right.early.is_none() && holds(&right, 1), "{right:?}");
+        assert!(!holds(&still, 1), "{still:?}");
+        let bound = |k| theorem.bound(k);
+        assert!(below("b", &right.k, &right.means, bound).holds);
+        assert!(!below("b", &still.k, &still.means, bound).holds);
+    }
+}
+
+#[test]
+fn a_bound_that_nothing_can_cross_is_no_test() {
+    let mut finding = Finding::new("", "", &theorem_4::defaults());
+    let (k, means) = ([1, 10], [estimate(0.5, 0.01), estimate(0.2, 0.01)]);
+    judge_below("a", &k, &means, |k| 4.0 / k as f64, 1.0, &mut finding);
+    judge_below("b", &k, &means, |k| 40.0 / k as f64, 1.0, &mut finding);
+    assert!(
+        finding.checks.len() == 1 && finding.checks[0].holds,
+        "{finding:?}"
+    );
+    assert!(
+        finding.checks[0].detail.contains("from k = 10"),
+        "{finding:?}"
+    );
+    assert!(
+        finding.notes.len() == 1 && finding.notes[0].contains("b: no test"),
+        "{finding:?}"
     );
 }
