@@ -190,6 +190,24 @@ impl Method {
     }
 }
 
+/// Adam with the decays of its paper.
+pub fn adam() -> Update {
+    Update::Adam(Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+    })
+}
+
+/// RMSProp without momentum.
+pub fn rmsprop() -> Update {
+    Update::RmsProp(RmsProp {
+        beta2: 0.99,
+        eps: 1e-8,
+        momentum: 0.0,
+    })
+}
+
 /// Algorithm 1 as printed, with exponent `alpha` and the decays of the paper's experiments.
 pub fn acclip(alpha: f64) -> Update {
     Update::AcClip(AcClip {

@@ -56,26 +56,21 @@ pub(super) fn defaults() -> Settings {
 }
 
 pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Error> {
-    let mut finding = Finding {
-        title: "Remark 1".into(),
-        claim: "With noise of infinite variance, E‖∇f(x_k)‖² of SGD is infinite for every k ≥ 1: f = ½x², and any step \
-                sizes that do not depend on the gradient."
-            .into(),
-        settings: settings.describe(),
-        tables: Vec::new(),
-        plots: Vec::new(),
-        checks: Vec::new(),
-        notes: vec![
-            "The mean over n runs is shown against n: a mean that exists settles in the end. Its growth exponent is the slope of the \
+    let mut finding = Finding::new(
+        "Remark 1",
+        "With noise of infinite variance, E‖∇f(x_k)‖² of SGD is infinite for every k ≥ 1: f = ½x², and any step \
+                sizes that do not depend on the gradient.",
+        settings,
+    );
+    finding.notes = vec![
+        "The mean over n runs is shown against n: a mean that exists settles in the end. Its growth exponent is the slope of the \
              median over blocks of runs; for squares of tail index α/2 < 1 it tends to 2/α − 1. (Medians of skewed means grow a little where the mean exists, too.)"
-                .into(),
-            "E|x| is finite: the loss of one run does not go to infinity. What is infinite is the second moment on an \
+            .into(),
+        "E|x| is finite: the loss of one run does not go to infinity. What is infinite is the second moment on an \
              unbounded domain; projected onto a bounded one, SGD converges: like k^{−(α−1)} with the step sizes of Theorem 4, \
              and with steps like k^{−1/α} at the rate of GClip, which is the best possible."
-                .into(),
-        ],
-        steps: 0,
-    };
+            .into(),
+    ];
     let (mut rows, mut rates) = (Vec::new(), Vec::new());
     for &alpha in &settings.alphas {
         let noise = Independent {

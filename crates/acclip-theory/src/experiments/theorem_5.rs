@@ -13,9 +13,7 @@ use crate::bounds::strongly_convex::StronglyConvex;
 use crate::ensemble::Control;
 use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
-use crate::methods::{Method, Update, acclip};
-use acclip_optim::{Adam, RmsProp};
-
+use crate::methods::{Method, Update, acclip, adam, rmsprop};
 pub(super) fn defaults() -> Settings {
     Settings {
         seed: 0,
@@ -32,23 +30,13 @@ pub(super) fn methods(alpha: f64) -> Result<Vec<Method>, Error> {
         learning_rate: 0.25,
         ..Method::harmonic(name, update, 1.0)
     };
-    let adam = Adam {
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-    };
-    let rmsprop = RmsProp {
-        beta2: 0.99,
-        eps: 1e-8,
-        momentum: 0.0,
-    };
     Ok(vec![
         Method::harmonic("SGD", Update::Sgd, 1.0),
         theorem_4::gclip(&StronglyConvex::new(alpha, 1.0, 1.0)?, alpha),
         Method::harmonic("ACClip", acclip(1.0), 1.0),
         sized("normalised SGD", Update::Normalized { beta1: 0.9 }),
-        sized("Adam", Update::Adam(adam)),
-        sized("RMSProp", Update::RmsProp(rmsprop)),
+        sized("Adam", adam()),
+        sized("RMSProp", rmsprop()),
     ])
 }
 

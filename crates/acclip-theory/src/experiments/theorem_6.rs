@@ -4,8 +4,6 @@
 //! (T − 1)/(2p) steps. Every method that starts at 0 and leaves a coordinate at 0 until a gradient has shown it is run
 //! for that long, with several step sizes; the best of them all is compared with ε.
 
-use acclip_optim::{Adam, RmsProp};
-
 use super::Settings;
 use super::families::{self, UNIT};
 use super::rate::{Rate, above};
@@ -15,7 +13,7 @@ use crate::bounds::non_convex::NonConvex;
 use crate::ensemble::Control;
 use crate::estimate::{Estimate, mean};
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
-use crate::methods::{Method, Update, acclip};
+use crate::methods::{Method, Update, acclip, adam, rmsprop};
 
 /// With it, p = ½ for the chain of two coordinates, whatever α: 2·46ε/√2 = σ and L = F0 = 1.
 const SIGMA: f64 = 0.761_655_8;
@@ -48,16 +46,6 @@ fn chains(alpha: f64, steps: u64) -> Result<Vec<HardChain>, Error> {
 /// chain's length scale λ.
 fn methods(alpha: f64, chain: &HardChain, k: u64) -> Result<Vec<Method>, Error> {
     let (tau, learning_rate) = NonConvex::new(alpha, SIGMA, UNIT, UNIT)?.scaled(k, 1.0)?;
-    let adam = Adam {
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-    };
-    let rmsprop = RmsProp {
-        beta2: 0.99,
-        eps: 1e-8,
-        momentum: 0.0,
-    };
     let gclip = Update::GClip {
         max_norm: tau,
         growth: 0.0,
@@ -79,8 +67,8 @@ fn methods(alpha: f64, chain: &HardChain, k: u64) -> Result<Vec<Method>, Error> 
             Update::Normalized { beta1: 0.9 },
             0.1 * scale,
         ),
-        ("Adam", Update::Adam(adam), 0.1 * scale),
-        ("RMSProp", Update::RmsProp(rmsprop), 0.1 * scale),
+        ("Adam", adam(), 0.1 * scale),
+        ("RMSProp", rmsprop(), 0.1 * scale),
     ];
     let all = of_the_gradient.into_iter().chain(of_the_scale);
     Ok(all
