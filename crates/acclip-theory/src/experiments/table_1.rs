@@ -4,12 +4,11 @@
 //! (`families.rs`). The cells of SGD for α < 2 say "N/A" in the paper, since a second moment is infinite; here stands how
 //! fast the mean over n runs grows with n. Projected SGD has a column of its own: it converges.
 
-use super::families::UNIT;
 use super::rate::{above, horizons, judge_below};
 use super::{Settings, remark_1, theorem_2, theorem_4, theorem_5, theorem_6};
 use crate::Error;
+use crate::bounds::lower_strongly_convex;
 use crate::bounds::strongly_convex::StronglyConvex;
-use crate::bounds::{lower_non_convex, lower_strongly_convex};
 use crate::ensemble::Control;
 use crate::finding::{Cell, Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update};
@@ -211,12 +210,7 @@ fn non_convex(
     let mut curves = vec![gclip.curve("GClip")];
     curves.extend(theorem_2::own(alpha, &slopes, control, finding)?);
     curves.extend(gclip.lines("GClip"));
-    // On the chain ‖∇f‖ ≥ ε on average at every step, and so is its mean square at least ε².
-    let lower = gclip.k.iter().filter_map(|&k| {
-        let epsilon = lower_non_convex::bound(alpha, UNIT, UNIT, UNIT, k).ok()?;
-        Some((k as f64, epsilon * epsilon))
-    });
-    curves.push(Curve::line("lower bound of Theorem 6", Kind::Lower, lower));
+    curves.push(theorem_2::lower(alpha, &gclip.k));
     let sgd = if alpha < 2.0 {
         Cell::from("N/A, as on the left")
     } else {

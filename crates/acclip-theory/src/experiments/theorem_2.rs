@@ -8,6 +8,7 @@ use super::Settings;
 use super::families::{Fixed, Slopes, UNIT};
 use super::rate::{Rate, horizons, judge_below};
 use crate::Error;
+use crate::bounds::lower_non_convex;
 use crate::bounds::non_convex::NonConvex;
 use crate::ensemble::{Control, Ensemble, Metric};
 use crate::estimate::mean;
@@ -96,6 +97,16 @@ pub(super) fn own(
     ])
 }
 
+/// The lower bound of Theorem 6 for the same L, F0 and σ, squared: on its chain ‖∇f‖ is ε on average at every step, and so
+/// its mean square at least ε².
+pub(super) fn lower(alpha: f64, k: &[u64]) -> Curve {
+    let squared = k.iter().filter_map(|&k| {
+        let epsilon = lower_non_convex::bound(alpha, UNIT, UNIT, UNIT, k).ok()?;
+        Some((k as f64, epsilon * epsilon))
+    });
+    Curve::line("lower bound of Theorem 6", Kind::Lower, squared)
+}
+
 /// The worst slope at each of `k`, for a threshold and a method that depend on k: means of groups.
 fn worst(
     alpha: f64,
@@ -158,6 +169,7 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
             }
         }
         curves.extend(own(alpha, settings, control, &mut finding)?);
+        curves.push(lower(alpha, &horizons(settings, 8, 1)));
         finding.plots.push(Plot {
             title: format!("Worst slope, α = {alpha}"),
             caption: "Mean over the run of E min{‖∇f‖², τ‖∇f‖}; each point is a function and a run of its own.".into(),

@@ -6,13 +6,13 @@
 
 use super::Settings;
 use super::families::largest_gap;
-use super::rate::judge_below;
+use super::rate::{Rate, judge_below};
 use super::theorem_4;
 use crate::Error;
 use crate::bounds::clipping::norm;
 use crate::bounds::strongly_convex::{cclip, gclip_coordinatewise};
 use crate::ensemble::{Control, Ensemble, Metric};
-use crate::estimate::{exponent, mean};
+use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update};
 use crate::noise::{Independent, Law};
@@ -80,12 +80,18 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         );
         let k = super::octaves(4, settings.steps);
         let steps: Vec<f64> = k.iter().map(|&k| k as f64).collect();
+        type Bound<'a> = &'a dyn Fn(u64) -> f64;
+        let bounds: [Bound; 2] = [&|k| theorem.bound(k), &|k| corollary.tight.bound(k)];
         let methods = [
-            cclip_method(&b, alpha),
-            theorem_4::gclip(&corollary.tight, alpha),
+            (cclip_method(&b, alpha), norm(&b, 2.0)?, bounds[0]),
+            (
+                theorem_4::gclip(&corollary.tight, alpha),
+                norm(&b, alpha)?,
+                bounds[1],
+            ),
         ];
         let mut curves = Vec::new();
-        for method in methods {
+        for (method, norm_of_b, bound) in methods {
             let ensemble = Ensemble {
                 problem: &problem,
                 noise: &noise,
@@ -97,16 +103,17 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
                 seed: settings.stream("theorem 8", alpha),
             };
             let measured = ensemble.run(control)?;
-            let groups = measured.rows(0);
+            let groups: Vec<Vec<f64>> = measured.rows(0).into_iter().map(<[f64]>::to_vec).collect();
+            let (last, late) = (k.len() - 1, k.len() / 2);
+            // The later half, wherever it lies.
+            let found = Rate::new(
+                &k[late..],
+                &groups[late..],
+                theorem.exponent(),
+                f64::INFINITY,
+                1.0,
+            );
             let means: Vec<_> = groups.iter().map(|row| mean(row)).collect();
-            let coordinates = method.name == "CClip";
-            let bound = |k| {
-                if coordinates {
-                    theorem.bound(k)
-                } else {
-                    corollary.tight.bound(k)
-                }
-            };
             let name = format!("{}, α = {alpha}", method.name);
             judge_below(
                 &name,
@@ -116,25 +123,20 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
                 largest_gap(&problem),
                 &mut finding,
             );
-            let (last, late) = (k.len() - 1, k.len() / 2);
             rows.push(vec![
                 alpha.into(),
                 method.name.clone().into(),
-                (if coordinates {
-                    norm(&b, 2.0)?
-                } else {
-                    norm(&b, alpha)?
-                })
-                .into(),
+                norm_of_b.into(),
                 means[last].into(),
                 bound(k[last]).into(),
-                exponent(&steps[late..], &groups[late..]).into(),
+                found.measured.into(),
                 theorem.exponent().into(),
             ]);
-            curves.push(Curve::measured(
-                method.name.clone(),
-                steps.iter().copied().zip(means),
-            ));
+            let points = steps.iter().copied().zip(means);
+            curves.push(Curve::measured(method.name.clone(), points));
+            if method.name == "CClip" {
+                curves.extend(found.lines("CClip"));
+            }
             let line = steps.iter().zip(&k).map(|(&x, &k)| (x, bound(k)));
             curves.push(Curve::line(
                 format!("bound of {}", method.name),
