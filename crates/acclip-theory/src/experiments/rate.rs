@@ -110,6 +110,20 @@ impl Rate {
         self
     }
 
+    /// Widens the interval by what an error of each mean by this part, on a grid on which the worst problem was sought, can
+    /// do to the exponent.
+    pub(super) fn resolved(mut self, part: f64) -> Self {
+        let range = self.k[self.k.len() - 1] as f64 / self.k[self.from] as f64;
+        let slack = part / range.ln();
+        let measured = self.measured;
+        self.measured = measured.covering(&Estimate {
+            low: measured.low - slack,
+            high: measured.high + slack,
+            ..measured
+        });
+        self
+    }
+
     /// The same of the square root: exponents are halved.
     pub(super) fn of_root(mut self) -> Self {
         self.measured = self.measured.times(0.5);

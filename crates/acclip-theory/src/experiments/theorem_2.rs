@@ -66,9 +66,9 @@ pub(super) fn rate(
             },
         ))
     };
-    let groups = worst(alpha, &k, method, settings, control)?;
+    let (groups, resolution) = worst(alpha, &k, method, settings, control)?;
     let proved = 2.0 * theorem.exponent();
-    Ok(Rate::new(&k, &groups, proved, CEILING, REACH))
+    Ok(Rate::new(&k, &groups, proved, CEILING, REACH).resolved(resolution))
 }
 
 /// GClip with the theorem's own threshold and step size on the worst slopes: the curve and the bound, to be drawn, after
@@ -85,7 +85,7 @@ pub(super) fn own(
         let tau = theorem.threshold(k);
         Ok((tau, gclip(tau, theorem.learning_rate(k))))
     };
-    let groups = worst(alpha, &k, method, settings, control)?;
+    let (groups, _) = worst(alpha, &k, method, settings, control)?;
     let means: Vec<_> = groups.iter().map(|groups| mean(groups)).collect();
     let name = format!("not convex, α = {alpha}, GClip with the theorem's τ on the worst slope");
     judge_below(&name, &k, &means, |k| theorem.bound(k), CEILING, finding);
@@ -107,20 +107,24 @@ pub(super) fn lower(alpha: f64, k: &[u64]) -> Curve {
     Curve::line("lower bound of Theorem 6", Kind::Lower, squared)
 }
 
-/// The worst slope at each of `k`, for a threshold and a method that depend on k: means of groups.
+/// The worst slope at each of `k`, for a threshold and a method that depend on k: means of groups, and how much the grid
+/// of slopes may miss, relatively.
 fn worst(
     alpha: f64,
     k: &[u64],
     method: impl Fn(u64) -> Result<(f64, Method), Error>,
     settings: &Settings,
     control: &Control,
-) -> Result<Vec<Vec<f64>>, Error> {
+) -> Result<(Vec<Vec<f64>>, f64), Error> {
     let mut slopes = Slopes::new(alpha);
-    let at = |&k: &u64| {
+    let (mut groups, mut resolution) = (Vec::new(), 0.0_f64);
+    for &k in k {
         let (tau, method) = method(k)?;
-        slopes.run(&method, tau, k, settings, control)
-    };
-    k.iter().map(at).collect()
+        let (found, rise) = slopes.run(&method, tau, k, settings, control)?;
+        groups.push(found);
+        resolution = resolution.max(rise);
+    }
+    Ok((groups, resolution))
 }
 
 pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Error> {

@@ -480,3 +480,17 @@ fn a_bound_that_nothing_can_cross_is_no_test() {
         "{finding:?}"
     );
 }
+
+#[test]
+fn a_coarse_grid_widens_the_interval() {
+    // Exponents from 4 to 512: an error of 2 % at one end turns the slope by up to 0.02/ln 128.
+    let exact = Rate::new(&K, &curve(&K, 1.0, 0.6, 0.0), 0.6, 1.0, 2.0);
+    let wide = exact.clone().resolved(0.02);
+    let slack = 0.02 / 128_f64.ln();
+    let width = |rate: &Rate| rate.measured.high - rate.measured.low;
+    assert!(
+        (width(&wide) - width(&exact) - 2.0 * slack).abs() < 1e-12,
+        "{wide:?}"
+    );
+    assert!(wide.measured.value == exact.measured.value);
+}
