@@ -17,6 +17,7 @@
 //! GClip as Theorem 4 has it, on ½x² with Pareto noise of tail index 1.6:
 //!
 //! ```
+//! use acclip_theory::bounds::clipping::gradient_moment;
 //! use acclip_theory::bounds::strongly_convex::StronglyConvex;
 //! use acclip_theory::ensemble::{Control, Ensemble, Metric};
 //! use acclip_theory::estimate::mean;
@@ -28,7 +29,7 @@
 //! let noise = Independent { law: Law::Pareto { index: 1.6 }, scales: vec![1.0] };
 //! // G^α ≥ E|x + ξ|^α on the domain [−4, 4].
 //! let moment = noise.norm_moment(alpha, 1).at_most();
-//! let g = (f64::powf(radius, alpha) + f64::powf(2.0, 2.0 - alpha) * moment).powf(1.0 / alpha);
+//! let g = gradient_moment(radius, moment, alpha).powf(1.0 / alpha);
 //! let theorem = StronglyConvex::new(alpha, g, 1.0)?;
 //! let clip = Update::GClip { max_norm: theorem.threshold(1), growth: 1.0 / alpha };
 //! let measured = Ensemble {

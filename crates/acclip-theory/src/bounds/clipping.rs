@@ -35,6 +35,22 @@
 use super::{non_negative, positive, tail_index};
 use crate::error::{Error, check};
 
+/// G^α for a gradient g = ∇f + ξ with E ξ = 0: E‖g‖^α is at most this, from ‖∇f‖ and E‖ξ‖^α; of a coordinate, from
+/// |∂_i f| and E|ξ_i|^α. Equality without a gradient, and at α = 2.
+///
+/// ```text
+/// E‖∇f + ξ‖^α ≤ ‖∇f‖^α + 2^{2−α} E‖ξ‖^α        1 < α ≤ 2
+/// ```
+///
+/// *Proof.* The gradient of ‖x‖^α is Hölder-continuous, with exponent α − 1 and constant α 2^{2−α}; integrated along ξ,
+/// ‖a + ξ‖^α ≤ ‖a‖^α + α‖a‖^{α−2}⟨a, ξ⟩ + 2^{2−α}‖ξ‖^α, and the mean of the middle term is 0.
+pub fn gradient_moment(gradient: f64, noise_moment: f64, alpha: f64) -> f64 {
+    if gradient == 0.0 {
+        return noise_moment;
+    }
+    gradient.powf(alpha) + 2_f64.powf(2.0 - alpha) * noise_moment
+}
+
 /// c(α) = (α − 1)^{α−1}/α^α, the largest (r − 1)/r^α: what a clip at 1 takes from the length r, against r^α.
 ///
 /// # Errors

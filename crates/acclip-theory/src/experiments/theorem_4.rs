@@ -1,13 +1,14 @@
 //! Theorem 4: proj-GClip on strongly convex functions, E f(x̄_k) − f* ≤ 6α G²/(μ(k+1)^{2(α−1)/α}).
 //!
 //! Three pictures: the worst of Theorem 5's functions at each number of steps, where the rate is attained; fixed laws of
-//! noise on a quadratic; and a function with kinks in five dimensions. For a law with E‖ξ‖^α = σ^α,
-//! G^α = sup‖∇f‖^α + 2^{2−α}σ^α is enough: ‖a + ξ‖^α ≤ ‖a‖^α + α‖a‖^{α−2}⟨a, ξ⟩ + 2^{2−α}‖ξ‖^α for 1 < α ≤ 2.
+//! noise on a quadratic; and a function with kinks in five dimensions. G comes from
+//! sup‖∇f‖ and E‖ξ‖^α by [`gradient_moment`].
 
 use super::Settings;
 use super::families::{self, Fixed, largest_gap};
 use super::rate::{Rate, horizons, judge_below};
 use crate::Error;
+use crate::bounds::clipping::gradient_moment;
 use crate::bounds::lower_strongly_convex;
 use crate::bounds::strongly_convex::StronglyConvex;
 use crate::ensemble::{Control, Ensemble, Metric};
@@ -190,8 +191,8 @@ fn fixed_laws(
     {
         let facts = problem.facts();
         let sigma = noise.norm_moment(alpha, problem.dim()).at_most();
-        let gradient = facts.gradient_bound.unwrap_or(f64::NAN).powf(alpha);
-        let g = (gradient + 2_f64.powf(2.0 - alpha) * sigma).powf(1.0 / alpha);
+        let gradient = facts.gradient_bound.unwrap_or(f64::NAN);
+        let g = gradient_moment(gradient, sigma, alpha).powf(1.0 / alpha);
         let theorem = StronglyConvex::new(alpha, g, facts.strong_convexity)?;
         let ensemble = Ensemble {
             problem,

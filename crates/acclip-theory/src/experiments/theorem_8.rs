@@ -1,21 +1,21 @@
 //! Theorem 8 and Corollary 7: CClip and GClip under a bound B on each coordinate's moment.
 //!
 //! E f(x̄_k) − f* ≤ 6α‖B‖₂²/(μ(k+1)^{2(α−1)/α}) for CClip with τ_k = B k^{1/α}, and with ‖B‖_α in place of ‖B‖₂ for GClip
-//! (the paper prints 16 d‖B‖_α²). The function is a quadratic on a ball, and B_i^α = sup|∂_i f|^α + 2^{2−α} E|ξ_i|^α, as
-//! in Theorem 4.
+//! (the paper prints 16 d‖B‖_α²). The function is a quadratic on a ball, and B_i comes from
+//! sup|∂_i f| and E|ξ_i|^α by [`gradient_moment`].
 
 use super::Settings;
 use super::families::largest_gap;
 use super::rate::{Rate, judge_below};
 use super::theorem_4;
 use crate::Error;
-use crate::bounds::clipping::norm;
+use crate::bounds::clipping::{gradient_moment, norm};
 use crate::bounds::strongly_convex::{cclip, gclip_coordinatewise};
 use crate::ensemble::{Control, Ensemble, Metric};
 use crate::estimate::mean;
 use crate::finding::{Curve, Finding, Kind, Plot, Table};
 use crate::methods::{Method, Update};
-use crate::noise::{Independent, Law};
+use crate::noise::{Independent, Law, Noise};
 use crate::problems::Quadratic;
 
 /// Radius of the domain.
@@ -65,14 +65,11 @@ pub(super) fn run(settings: &Settings, control: &Control) -> Result<Finding, Err
         let scales: Vec<f64> = (0..DIM)
             .map(|i| 2_f64.powf(0.75 * i as f64 - 5.0))
             .collect();
-        let moment = law.absolute_moment(alpha);
-        let b: Vec<f64> = (scales.iter())
-            .map(|s| {
-                ((RADIUS + CENTRE).powf(alpha) + 2_f64.powf(2.0 - alpha) * s.powf(alpha) * moment)
-                    .powf(1.0 / alpha)
-            })
-            .collect();
         let noise = Independent { law, scales };
+        let moments = noise.coordinate_moments(alpha, DIM).into_iter();
+        let b: Vec<f64> = moments
+            .map(|moment| gradient_moment(RADIUS + CENTRE, moment, alpha).powf(1.0 / alpha))
+            .collect();
         let problem = Quadratic::new(vec![1.0; DIM], vec![CENTRE; DIM], Some(RADIUS))?;
         let (theorem, corollary) = (
             cclip(&b, alpha, 1.0)?,

@@ -292,3 +292,36 @@ fn what_no_lemma_covers_is_refused() {
     assert!(moment_range(&[], 1.5).is_err() && moment_range(&[-1.0], 1.5).is_err());
     assert!(coordinate_moments(&[1.0, 1.0], 1.5, &[1.0]).is_err());
 }
+
+#[test]
+fn a_gradient_s_moment_is_at_most_that_of_its_parts() {
+    let mut rng = Generator(4);
+    for _ in 0..CASES {
+        let (dim, alpha) = (rng.whole(1, 5), rng.between(1.0001, 2.0));
+        let size = rng.decade(-1.0, 2.0);
+        let gradient: Vec<f64> = rng.direction(dim).iter().map(|x| x * size).collect();
+        let law = rng.law(dim).centred(&gradient);
+        let noise = law.expect(|g| distance(g, &gradient).powf(alpha));
+        let moment = |alpha| law.expect(|g| length(g).powf(alpha));
+        assert!(
+            moment(alpha) <= SLACK * gradient_moment(size, noise, alpha),
+            "{alpha}"
+        );
+        // At α = 2 the squares add up.
+        let squares = law.expect(|g| distance(g, &gradient).powi(2));
+        let sum = gradient_moment(size, squares, 2.0);
+        assert!((moment(2.0) / sum - 1.0).abs() < 1e-9, "{sum}");
+    }
+    assert_eq!(gradient_moment(0.0, 7.0, 1.3), 7.0);
+    // Rare noise −2a leaves ‖a + ξ‖ as it is, and its balance adds 2α for a moment of 2^α: a factor below 2α/2^α, 1 among
+    // them, would not do.
+    let (p, alpha) = (1e-8, 1.5);
+    let balance = 2.0 * p / (1.0 - p);
+    let excess = p + (1.0 - p) * f64::powf(1.0 + balance, alpha) - 1.0;
+    let noise = p * f64::powf(2.0, alpha) + (1.0 - p) * balance.powf(alpha);
+    let needed = excess / noise;
+    assert!(
+        needed > 1.05 && gradient_moment(1.0, noise, alpha) - 1.0 >= needed * noise,
+        "{needed}"
+    );
+}

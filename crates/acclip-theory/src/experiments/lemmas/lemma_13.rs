@@ -13,7 +13,7 @@ use super::ratio::{ROUNDING, Ratios, attained, report};
 use super::sample::{Case, direction, mean_of, means, norm_of, panel};
 use super::{atoms::Push, start};
 use crate::Error;
-use crate::bounds::clipping::{coordinate_moments, overshoot};
+use crate::bounds::clipping::{coordinate_moments, gradient_moment, overshoot};
 use crate::ensemble::Control;
 use crate::finding::Finding;
 
@@ -70,13 +70,8 @@ fn measure(
         .iter()
         .map(|u| gradient * largest * u)
         .collect();
-    let noise = if gradient == 0.0 {
-        1.0
-    } else {
-        2_f64.powf(2.0 - alpha)
-    };
     let b: Vec<f64> = (at.iter().zip(&moments))
-        .map(|(at, moment)| (at.abs().powf(alpha) + noise * moment).powf(1.0 / alpha))
+        .map(|(at, moment)| gradient_moment(at.abs(), *moment, alpha).powf(1.0 / alpha))
         .collect();
     let thresholds: Vec<(i32, Vec<f64>)> = THRESHOLDS
         .map(|i| (i, b.iter().map(|b| b * 2_f64.powi(i)).collect()))

@@ -4,8 +4,8 @@
 //! E‖ĝ‖² ≤ G^α τ^{2−α}        ‖Eĝ − ∇f‖² ≤ c² G^{2α} τ^{2−2α}        c = (α − 1)^{α−1}/α^α; 1 in print
 //! ```
 //!
-//! Without a gradient, G^α = E‖ξ‖^α; with one, ‖∇f‖^α + 2^{2−α} E‖ξ‖^α, which is at least E‖∇f + ξ‖^α (the proof is in
-//! `theorem_4.rs`), and equal to it at α = 2. Where E‖ξ‖^α has no closed form, its upper bound by Lemma 12 stands in.
+//! Without a gradient, G^α = E‖ξ‖^α; with one, ‖∇f‖^α + 2^{2−α} E‖ξ‖^α, which is at least E‖∇f + ξ‖^α
+//! ([`gradient_moment`]), and equal to it at α = 2. Where E‖ξ‖^α has no closed form, its upper bound by Lemma 12 stands in.
 //!
 //! The bounds are attained by a gradient that is 0 most of the time, and else of length τ (second moment) or
 //! τα/(α − 1) (bias).
@@ -15,7 +15,7 @@ use super::atoms::Push;
 use super::ratio::{ROUNDING, Ratios, attained, report};
 use super::sample::{Case, direction, mean_of, means, norm_of, panel};
 use super::start;
-use crate::bounds::clipping::{second_moment, sharp_squared_bias, squared_bias};
+use crate::bounds::clipping::{gradient_moment, second_moment, sharp_squared_bias, squared_bias};
 use crate::ensemble::Control;
 use crate::finding::{Finding, Table};
 use crate::{Cell, Error};
@@ -69,12 +69,7 @@ fn measure(
 ) -> Result<Vec<Ratios<3>>, Error> {
     let moment = case.noise.norm_moment(alpha, case.dim).at_most();
     let length = gradient * moment.powf(1.0 / alpha);
-    let noise = if gradient == 0.0 {
-        1.0
-    } else {
-        2_f64.powf(2.0 - alpha)
-    };
-    let g = (length.powf(alpha) + noise * moment).powf(1.0 / alpha);
+    let g = gradient_moment(length, moment, alpha).powf(1.0 / alpha);
     let at: Vec<f64> = direction(case.dim).iter().map(|u| length * u).collect();
     let thresholds: Vec<(i32, f64)> = THRESHOLDS.map(|i| (i, g * 2_f64.powi(i))).collect();
     let values = 1 + case.dim;
