@@ -56,11 +56,11 @@ def self_attention(p, name, h, attention_mask, heads):
     return (weights @ value).transpose(1, 2).reshape(batch, tokens, hidden)
 
 
-def logits_and_loss(p, config, batch, attention=True, word_output=None):
-    """Logits (M, V) at the labelled positions in row-major order, and the mean loss.
+def encode(p, config, batch, attention=True, word_output=None):
+    """The last hidden states (B, T, H).
 
-    p: parameters by their Hugging Face name. batch: input_ids, attention_mask, token_type_ids
-    and labels, each (B, T). word_output (B, T, H), where given, stands in for word[id].
+    p: parameters by their Hugging Face name. batch: input_ids, attention_mask and token_type_ids, each (B, T).
+    word_output (B, T, H), where given, stands in for word[id].
     attention=False is the twin: in each block the self-attention and its LayerNorm are left out.
     """
     eps = config["layer_norm_eps"]
@@ -79,10 +79,19 @@ def logits_and_loss(p, config, batch, attention=True, word_output=None):
             h = layer_norm(p, f"{block}.attention.output.LayerNorm", h + mixed, eps)
         inner = gelu(linear(p, f"{block}.intermediate.dense", h))
         h = layer_norm(p, f"{block}.output.LayerNorm", h + linear(p, f"{block}.output.dense", inner), eps)
+    return h
 
+
+def logits_and_loss(p, config, batch, **options):
+    """Logits (M, V) at the labelled positions in row-major order, and the mean loss.
+
+    As encode, whose options these are; the batch has labels (B, T), too.
+    """
+    word = p["bert.embeddings.word_embeddings.weight"]
+    h = encode(p, config, batch, **options)
     labelled = batch["labels"] != IGNORED
     z = gelu(linear(p, "cls.predictions.transform.dense", h[labelled]))
-    z = layer_norm(p, "cls.predictions.transform.LayerNorm", z, eps)
+    z = layer_norm(p, "cls.predictions.transform.LayerNorm", z, config["layer_norm_eps"])
     logits = z @ word.T + p["cls.predictions.bias"]
 
     highest = logits.max(-1, keepdim=True).values

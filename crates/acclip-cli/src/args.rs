@@ -1,5 +1,6 @@
 //! The command line.
 
+use acclip_paper::EXPERIMENTS;
 use acclip_theory::experiments::{Experiment, LEMMAS};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -92,8 +93,90 @@ A file holds any of the keys that `acclip train --print-config` shows.")]
 
 An option that is not given has the value that the experiment is made for; the output names all of them.")]
     Theory(Theory),
+    /// A figure or table of the paper, with a verdict on each of its claims.
+    ///
+    /// At `--scale lab`, minutes to an hour on two cores and real data; at `--scale paper`, the sizes and
+    /// hyper-parameters of the paper, for a GPU. Ends with what was reproduced, what was not, and what is
+    /// undecided, each with n, effect, interval and test.
+    #[command(after_help = "Examples:
+  acclip paper list
+  acclip paper fig4                               the embedded corpus
+  acclip paper fig1 --images cifar10 --out fig1
+  acclip paper table3 --questions dev-v1.1.json --weights minilm
+  acclip paper --resume fig1")]
+    Paper(Paper),
+    /// Exact match and F1 of predictions for SQuAD v1.1, as the official script has them.
+    ///
+    /// PREDICTIONS is a JSON object of answers by question id, such as the predictions.json that
+    /// `acclip train` leaves beside a model for question answering. Questions without a prediction score 0.
+    #[command(after_help = "Example:
+  acclip squad-eval dev-v1.1.json predictions.json --json")]
+    SquadEval(SquadEval),
     /// Measure how fast something is on this machine.
     Bench(Bench),
+}
+
+#[derive(Args)]
+pub struct SquadEval {
+    /// The questions: a SQuAD v1.1 file.
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+    /// The answers: an object of texts by question id.
+    #[arg(value_name = "PREDICTIONS")]
+    pub predictions: PathBuf,
+    /// Seed of the bootstrap.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Print the result as JSON instead of text, with the scores of every question.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Paper {
+    /// Which figure or table; `list` tells what there is.
+    #[arg(value_name = "NAME", required_unless_present = "resume", value_parser = paper_name)]
+    pub name: Option<String>,
+    /// lab: a laptop; paper: the sizes of the paper.
+    #[arg(long, value_name = "SCALE", default_value = "lab", value_parser = ["lab", "paper"])]
+    pub scale: String,
+    /// UTF-8 text, a file or a folder; the embedded corpus if not given.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub text: Option<PathBuf>,
+    /// Images: a folder with a subfolder for each class, CIFAR-10 binaries, or IDX files.
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Questions: a SQuAD v1.1 file.
+    #[arg(long, value_name = "FILE")]
+    pub questions: Option<PathBuf>,
+    /// A pre-trained BERT: config.json, model.safetensors, vocab.txt.
+    #[arg(long, value_name = "DIR")]
+    pub weights: Option<PathBuf>,
+    /// Seed of everything random; that of the plan if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..9_000_000_000_000_000))]
+    pub seed: Option<u64>,
+    /// Set one key of every cell's configuration; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The run folder; by default runs/ with name and time.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Continue the experiment in this folder, to the same bits as if it had not been stopped.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "text", "images", "questions", "weights", "seed", "set"])]
+    pub resume: Option<PathBuf>,
+    /// Print the result as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An experiment by name, or `list`.
+fn paper_name(name: &str) -> Result<String, String> {
+    let known = EXPERIMENTS.iter().map(|one| one.name);
+    let known: Vec<&str> = ["list", "table1"].into_iter().chain(known).collect();
+    match known.contains(&name) {
+        true => Ok(name.to_string()),
+        false => Err(format!("known: {}", known.join(", "))),
+    }
 }
 
 #[derive(Args)]

@@ -2,13 +2,13 @@
 
 use crate::args::{BenchWhat, Command, Common, Compare, Noise, Train};
 use crate::report;
-use crate::{bench, bench_noise, bench_train, calibration, noise_file, theory};
+use crate::{bench, bench_noise, bench_train, calibration, noise_file, paper, squad_eval, theory};
 use acclip_noise::{GradientDiagnosis, diagnose_gradients};
 use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
 use acclip_train::{
     Config, Control, CorpusFacts, Dataset, Error, Measurement, Outcome, Provenance, RunFolder,
-    Timing, checkpointed_steps, measure, train,
+    Timing, checkpointed_steps, export, measure, train,
 };
 use jiff::Zoned;
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub fn run(command: Command, control: Control) -> Result<Ended, Error> {
         },
         Command::Train(args) => run_train(args, control),
         Command::Theory(args) => theory::run(&args, control),
+        Command::Paper(args) => paper::run(&args, control),
+        Command::SquadEval(args) => squad_eval::run(&args).map(|()| Ended::Done),
         Command::Bench(args) => match args.what {
             BenchWhat::Optim(args) => bench::run(&args, &note),
             BenchWhat::Noise(args) => bench_noise::run(&args),
@@ -87,7 +89,9 @@ impl Run {
     ) -> Result<Option<Self>, Error> {
         let warn = |text: &str| control.progress.warn(text);
         if let Some(path) = &common.resume {
-            let (folder, config) = RunFolder::open(path, command)?;
+            let (folder, text) = RunFolder::open(path, command)?;
+            let name = path.join("config.toml");
+            let config = Config::from_toml(&name.to_string_lossy(), &text)?;
             let dataset = Dataset::load(&config, kept_vocabulary(path).as_deref())?;
             folder.check(dataset.facts.crc32, env!("ACCLIP_COMMIT"), &warn)?;
             return Ok(Some(Self::with_vocab(folder, config, dataset)?));
@@ -98,10 +102,9 @@ impl Run {
             return Ok(None);
         }
         // A resumed run must find its files from wherever it is started.
-        for path in [&mut config.corpus.path, &mut config.corpus.vocab]
-            .into_iter()
-            .flatten()
-        {
+        let (corpus, model) = (&mut config.corpus, &mut config.model);
+        let paths = [&mut corpus.path, &mut corpus.vocab, &mut model.weights];
+        for path in paths.into_iter().flatten() {
             if let Ok(whole) = fs::canonicalize(&*path) {
                 *path = whole.to_string_lossy().into_owned();
             }
@@ -111,18 +114,8 @@ impl Run {
         let now = Zoned::now();
         let path = common.out.clone();
         let path = path.unwrap_or_else(|| default_folder(command, &now));
-        let provenance = Provenance {
-            format: 0,
-            config_crc32: 0,
-            command: command.to_string(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            commit: env!("ACCLIP_COMMIT").to_string(),
-            machine: machine(),
-            started: now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-            seed: config.seed,
-            corpus_crc32: dataset.facts.crc32,
-        };
-        let folder = RunFolder::create(&path, provenance, &config)?;
+        let provenance = provenance(command, &now, config.seed, dataset.facts.crc32);
+        let folder = RunFolder::create(&path, provenance, &config.to_toml())?;
         note(&format!(
             "run folder: {}  seed: {}",
             path.display(),
@@ -152,14 +145,20 @@ impl Run {
     }
 
     /// Keeps the vocabulary in the folder: a resumed run must have the same tokens. A given file is
-    /// kept as it is, since a `tokenizer.json` says more than a list of tokens.
+    /// kept as it is, since a `tokenizer.json` says more than a list of tokens; that of pre-trained weights stays
+    /// with them.
     fn with_vocab(folder: RunFolder, config: Config, dataset: Dataset) -> Result<Self, Error> {
         if kept_vocabulary(folder.path()).is_none() {
             match &config.corpus.vocab {
+                None if config.model.weights.is_some() => {}
                 Some(given) if given.ends_with(".json") => {
                     folder.write(VOCABULARIES[1], read(Path::new(given))?.as_bytes())?;
                 }
-                _ => folder.write(VOCABULARIES[0], dataset.tokenizer.vocab().as_bytes())?,
+                _ => {
+                    if let Some(vocabulary) = dataset.vocabulary() {
+                        folder.write(VOCABULARIES[0], vocabulary.as_bytes())?;
+                    }
+                }
             }
         }
         Ok(Self {
@@ -229,8 +228,10 @@ fn run_compare(args: Compare, control: Control) -> Result<Ended, Error> {
 pub struct NoiseSummary {
     /// Where it comes from.
     pub provenance: Provenance,
-    /// The text.
+    /// The data.
     pub corpus: CorpusFacts,
+    /// The model in a sentence.
+    pub model: String,
     /// Training step of the weights.
     pub step: u64,
     /// Number of parameters.
@@ -295,9 +296,11 @@ fn run_noise(args: Noise, control: Control) -> Result<Ended, Error> {
         },
     };
     let _ = fs::remove_dir_all(&state); // of no more use; nothing is lost if it stays
+    let (model, _) = run.dataset.describe(&run.config)?;
     let summary = NoiseSummary {
         provenance: run.folder.provenance.clone(),
         corpus: run.dataset.facts.clone(),
+        model,
         step: measurement.step,
         parameters: measurement.gradients.dimension,
         mean_grad_norm: measurement.gradients.mean_grad_norm,
@@ -332,18 +335,39 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
         return Ok(run.interrupted());
     };
     run.folder.write_json("summary.json", &result)?;
+    if result.diverged_at.is_none() {
+        let model = export(&run.config, &run.dataset, run.folder.path(), control)?;
+        note(&format!("model: {}", model.display()));
+    }
     let curve = report::curve_table(std::slice::from_ref(&result));
     run.folder
         .write("curve.csv", acclip_report::to_csv(&curve).as_bytes())?;
-    let (provenance, facts) = (&run.folder.provenance, &run.dataset.facts);
     run.write_report(&report::of_training(
         &run.config,
-        provenance,
-        facts,
+        &run.folder.provenance,
+        &run.dataset,
         &result,
     )?)?;
-    show(&args.common, &result, report::training_text)?;
+    let unit = run.config.task.unit();
+    show(&args.common, &result, |result| {
+        report::training_text(result, unit)
+    })?;
     Ok(Ended::Done)
+}
+
+/// Where a run comes from that begins now.
+pub fn provenance(command: &str, now: &Zoned, seed: u64, crc32: u32) -> Provenance {
+    Provenance {
+        format: 0,
+        config_crc32: 0,
+        command: command.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        commit: env!("ACCLIP_COMMIT").to_string(),
+        machine: machine(),
+        started: now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        seed,
+        corpus_crc32: crc32,
+    }
 }
 
 /// `runs/compare-20261124-101500`, with a number behind if that is taken.
@@ -394,7 +418,11 @@ pub fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Prints a result, as JSON if that was asked for.
-pub fn show<T: Serialize>(common: &Common, value: &T, text: fn(&T) -> String) -> Result<(), Error> {
+pub fn show<T: Serialize>(
+    common: &Common,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), Error> {
     print(&match common.json {
         true => serde_json::to_string_pretty(value).expect("our own records are valid JSON") + "\n",
         false => text(value),

@@ -9,8 +9,10 @@ mod calibration;
 mod commands;
 mod input;
 mod noise_file;
+mod paper;
 mod progress;
 mod report;
+mod squad_eval;
 mod theory;
 
 use acclip_train::Control;

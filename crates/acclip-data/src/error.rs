@@ -120,6 +120,50 @@ pub enum Error {
         needed: usize,
     },
 
+    /// Fewer than two documents have tokens, so no random second segment can be drawn.
+    #[error(
+        "{documents} of the documents has text, and a pair of segments needs another document to draw from; give a folder of files, or put blank lines between documents"
+    )]
+    NoOtherDocument {
+        /// Documents that are not blank: 0 or 1.
+        documents: usize,
+    },
+
+    /// A folder has no text for a language model of words.
+    #[error(
+        "{}: none of {} is there; give a folder with one of them, and with the validation and test files that go with it", folder.display(), looked_for.join(", ")
+    )]
+    NoWordFiles {
+        /// The folder.
+        folder: PathBuf,
+        /// The names that were looked for.
+        looked_for: Vec<&'static str>,
+    },
+
+    /// A vocabulary of words holds no word.
+    #[error(
+        "the vocabulary has no word besides <eos> and <unk>: none of the {distinct} different words occurs {min_count} times; lower min_count, or give more text"
+    )]
+    NoWords {
+        /// Different words in the training text.
+        distinct: usize,
+        /// How often a word must occur.
+        min_count: u64,
+    },
+
+    /// A text has fewer words than one segment takes.
+    #[error(
+        "the text has {words} words, line ends counted, and a batch of {batch_size} takes {needed}; give more text, a smaller batch or a shorter target length"
+    )]
+    TooFewWords {
+        /// Words there are.
+        words: usize,
+        /// Columns of the batch.
+        batch_size: usize,
+        /// Words that are needed.
+        needed: usize,
+    },
+
     /// There are fewer sequences than a batch holds.
     #[error(
         "{sequences} sequences do not fill one batch of {batch_size}; give more text, a shorter sequence length or a smaller batch"
@@ -130,4 +174,79 @@ pub enum Error {
         /// Sequences in a batch.
         batch_size: usize,
     },
+
+    /// A SQuAD file, or a file of predictions, is malformed.
+    #[error("{place}: {detail}")]
+    Squad {
+        /// The file, and the field, article and question in it.
+        place: String,
+        /// What is wrong there, and what to do.
+        detail: String,
+    },
+
+    /// Logits that no answer can be read from.
+    #[error("{detail}; give a finite start and end logit for every place of every window")]
+    Logits {
+        /// What is wrong with them, and where.
+        detail: String,
+    },
+
+    /// A path is none of the image data sets that can be read.
+    #[error(
+        "{}: no image data; looked for train-images-idx3-ubyte[.gz] (IDX: MNIST, Fashion-MNIST), for data_batch_*.bin or train.bin (CIFAR-10 and CIFAR-100: the binary version, not the Python one), and for one folder of .jpg, .jpeg and .png files a class, also below train/ and test/ or val/", path.display()
+    )]
+    NotImages {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// Folders that stand for a class hold no image.
+    #[error(
+        "{}: no .jpg, .jpeg or .png file in {}, and each folder is a class; take the empty ones out, or give the folder above the classes", root.display(), classes.join(", ")
+    )]
+    EmptyClasses {
+        /// The folder of classes.
+        root: PathBuf,
+        /// The classes without an image, all of them.
+        classes: Vec<String>,
+    },
+
+    /// Images differ in size, and no common size was asked for.
+    #[error(
+        "{} is {} × {} pixels and {} is {} × {}, but a batch needs one size; ask for one with `size`", first.display(), first_size.0, first_size.1, second.display(), second_size.0, second_size.1
+    )]
+    MixedSizes {
+        /// The first image.
+        first: PathBuf,
+        /// Its height and width.
+        first_size: (usize, usize),
+        /// The first image of another size.
+        second: PathBuf,
+        /// Its height and width.
+        second_size: (usize, usize),
+    },
+
+    /// An image file cannot be decoded.
+    #[error("{}: not an image that can be read ({detail}); replace it, or take it out", path.display())]
+    BadImage {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        detail: String,
+    },
+
+    /// A file of images or labels is malformed.
+    #[error("{}: {detail}", path.display())]
+    ImageFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it, where, and what to do.
+        detail: String,
+    },
+
+    /// A single image cannot be split.
+    #[error(
+        "there is one image and no test split, and a held-out split needs two; give more images"
+    )]
+    OneImage,
 }

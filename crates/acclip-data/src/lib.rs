@@ -1,4 +1,4 @@
-//! Corpora, tokens and masked batches for masked language modelling, all from a seed.
+//! Text, questions and images as batches, all from a seed.
 //!
 //! ```text
 //! Corpus ──split──▶ documents ──Tokenizer──▶ ids ──Sequences──▶ [CLS] … [SEP] windows
@@ -6,6 +6,10 @@
 //!                                   Order, Pass (which ones) ──────┤
 //!                                   Masker (what is hidden) ───────┴──▶ MaskedBatch
 //! ```
+//!
+//! For next-sentence prediction, [`Pairs`] of segments take the place of the windows: [`sentences()`],
+//! [`Tokenizer::encode_sentences`], [`Pairs::new`], [`Masker::pair_batch`]. For a language model of words,
+//! a [`WordCorpus`] gives ids, and a [`WordStream`] their segments. Questions are in [`squad`], images in [`images`].
 //!
 //! Nothing here keeps a random state. Every draw comes from [`rng::stream`], a counter-based generator
 //! keyed by (seed, purpose, step, index), so that step 1000 can be made without steps 0 to 999, and a
@@ -36,18 +40,29 @@
 
 mod corpus;
 mod error;
+pub mod images;
 mod masking;
 mod order;
+mod pairs;
 mod read;
 pub mod rng;
+mod sentences;
 mod sequences;
+pub mod squad;
 mod tokenizer;
 mod train;
+mod whole_words;
+mod words;
 
 pub use corpus::{Corpus, Document};
 pub use error::Error;
 pub use masking::{MaskedBatch, Masker, Masking};
 pub use order::{Order, Pass};
+pub use pairs::{Pair, Pairs};
 pub use rng::Purpose;
+pub use sentences::sentences;
 pub use sequences::Sequences;
-pub use tokenizer::{Specials, Tokenizer};
+pub use tokenizer::{Specials, Tokenizer, TokensWithOffsets};
+pub use words::{
+    Segment, Vocabulary, VocabularyLimits, WordCorpus, WordStream, counts, frequency_bins,
+};

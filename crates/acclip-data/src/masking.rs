@@ -3,17 +3,22 @@
 //! Of a sequence with n ordinary tokens (not `[CLS]`, `[SEP]`, `[PAD]`, `[UNK]`, `[MASK]`),
 //! k = max(1, round(rate · n)) are chosen, every set of k equally likely. Each chosen token is a label; in
 //! the input it becomes `[MASK]` with probability 0.8, a uniformly drawn ordinary token with 0.1, and
-//! stays as it is with 0.1.
+//! stays as it is with 0.1. A cap, if there is one, bounds k.
+//!
+//! With whole words, the units are words, not tokens (see `whole_words.rs`). What the tokens of a word
+//! become is drawn for each of them on its own.
 //!
 //! Departures from the original code: it counts `[CLS]` and `[SEP]` in n, may choose `[UNK]`, and may draw
 //! a special token as replacement; it masks the corpus once (ten copies), while here each step has its own
 //! masks.
 //!
-//! Reference: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2019), §3.1, A.1.
+//! Reference: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2019), §3.1, A.1;
+//! `create_pretraining_data.py` of google-research/bert.
 
 use crate::{
-    Error, Sequences, Specials,
+    Error, Pairs, Sequences, Specials, Tokenizer,
     rng::{Purpose, stream},
+    whole_words::{fitting, words},
 };
 use rand::{RngExt, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
@@ -28,6 +33,10 @@ pub struct Masking {
     pub mask: f64,
     /// Share of the labels whose input is a random token, in [0, 1]; `mask + random ≤ 1`, the rest stays.
     pub random: f64,
+    /// Whether words are chosen whole, rather than single tokens.
+    pub whole_words: bool,
+    /// The most labels a sequence may have, at least 1; BERT: 20 of 128 tokens, 77 of 512.
+    pub max_predictions: Option<usize>,
 }
 
 impl Default for Masking {
@@ -36,6 +45,8 @@ impl Default for Masking {
             rate: 0.15,
             mask: 0.8,
             random: 0.1,
+            whole_words: false,
+            max_predictions: None,
         }
     }
 }
@@ -55,6 +66,10 @@ pub struct MaskedBatch {
     pub positions: Vec<u32>,
     /// (M) the true ids at those places.
     pub labels: Vec<u32>,
+    /// (B, T) row-major, of pairs only: 0 in `[CLS] A [SEP]` and in padding, 1 in `B [SEP]`.
+    pub segments: Option<Vec<u32>>,
+    /// (B), of pairs only: 0 if B follows A, 1 if B is from another document.
+    pub next: Option<Vec<u32>>,
 }
 
 /// Makes masked batches; [`Masking`] with the vocabulary it works on, checked.
@@ -64,15 +79,46 @@ pub struct Masker {
     specials: Specials,
     /// Ids that a random replacement is drawn from.
     ordinary: Vec<u32>,
+    /// Whether id `i` continues a word; empty where words play no part.
+    continues: Vec<bool>,
 }
 
 impl Masker {
     /// Checks the settings once.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a share lies outside its range, or if the vocabulary is all special tokens.
+    /// [`Error::Setting`] if a share lies outside its range, if the vocabulary is all special tokens, or if
+    /// whole words are asked for: only [`Masker::for_tokenizer`] knows them.
     pub fn new(masking: Masking, specials: Specials, vocab_size: usize) -> Result<Masker, Error> {
-        let Masking { rate, mask, random } = masking;
+        if masking.whole_words {
+            return Err(Error::Setting {
+                name: "masking.whole_words",
+                value: "true".into(),
+                range: "false without a tokenizer that knows the words: see Masker::for_tokenizer",
+            });
+        }
+        Masker::checked(masking, specials, vocab_size)
+    }
+
+    /// The masker for the ids of a tokenizer, with whole words or without.
+    ///
+    /// # Errors
+    /// As [`Masker::new`].
+    pub fn for_tokenizer(masking: Masking, tokenizer: &Tokenizer) -> Result<Masker, Error> {
+        let vocab_size = tokenizer.vocab_size();
+        let mut masker = Masker::checked(masking, tokenizer.specials(), vocab_size)?;
+        if masking.whole_words {
+            masker.continues = (0..vocab_size as u32)
+                .map(|id| tokenizer.continues_word(id))
+                .collect();
+        }
+        Ok(masker)
+    }
+
+    fn checked(masking: Masking, specials: Specials, vocab_size: usize) -> Result<Masker, Error> {
+        let Masking {
+            rate, mask, random, ..
+        } = masking;
         let wrong = |name, value: f64, range| {
             Err(Error::Setting {
                 name,
@@ -89,6 +135,9 @@ impl Masker {
         if !(random >= 0.0 && mask + random <= 1.0) {
             return wrong("masking.random", random, "between 0 and 1 - masking.mask");
         }
+        if masking.max_predictions == Some(0) {
+            return wrong("masking.max_predictions", 0.0, "at least 1, or left out");
+        }
         let ordinary: Vec<u32> = (0..vocab_size as u32)
             .filter(|&id| !specials.contains(id))
             .collect();
@@ -103,6 +152,7 @@ impl Masker {
             masking,
             specials,
             ordinary,
+            continues: Vec::new(),
         })
     }
 
@@ -123,29 +173,67 @@ impl Masker {
         purpose: Purpose,
         step: u64,
     ) -> MaskedBatch {
-        let (batch_size, seq_len) = (indices.len(), sequences.max_len());
-        let mut batch = MaskedBatch {
+        let mut batch = self.empty(indices.len(), sequences.max_len());
+        for (b, &index) in indices.iter().enumerate() {
+            let rng = &mut stream(seed, purpose, step, index as u64);
+            self.fill(&mut batch, b, sequences.get(index), rng);
+        }
+        batch
+    }
+
+    /// The pairs `indices`, masked and padded to `pairs.max_len()`, with their segments and labels.
+    ///
+    /// The masks come from the same streams as those of [`Masker::batch`].
+    ///
+    /// # Panics
+    /// If an index is not below `pairs.len()`.
+    pub fn pair_batch(
+        &self,
+        pairs: &Pairs,
+        indices: &[usize],
+        seed: u64,
+        purpose: Purpose,
+        step: u64,
+    ) -> MaskedBatch {
+        let mut batch = self.empty(indices.len(), pairs.max_len());
+        let mut segments = vec![0; batch.tokens.len()];
+        let mut next = Vec::with_capacity(indices.len());
+        for (b, &index) in indices.iter().enumerate() {
+            let pair = pairs.get(index);
+            let rng = &mut stream(seed, purpose, step, index as u64);
+            self.fill(&mut batch, b, pair.tokens, rng);
+            segments[b * pairs.max_len()..][..pair.segments.len()].copy_from_slice(&pair.segments);
+            next.push(pair.next);
+        }
+        batch.segments = Some(segments);
+        batch.next = Some(next);
+        batch
+    }
+
+    /// A batch that is all padding.
+    fn empty(&self, batch_size: usize, seq_len: usize) -> MaskedBatch {
+        MaskedBatch {
             batch_size,
             seq_len,
             tokens: vec![self.specials.pad; batch_size * seq_len],
             real: vec![false; batch_size * seq_len],
             positions: Vec::new(),
             labels: Vec::new(),
-        };
-        for (b, &index) in indices.iter().enumerate() {
-            let sequence = sequences.get(index);
-            batch.tokens[b * seq_len..][..sequence.len()].copy_from_slice(sequence);
-            batch.real[b * seq_len..][..sequence.len()].fill(true);
-
-            let rng = &mut stream(seed, purpose, step, index as u64);
-            for t in self.choose(sequence, rng) {
-                let place = b * seq_len + t;
-                batch.positions.push(place as u32);
-                batch.labels.push(sequence[t]);
-                batch.tokens[place] = self.replace(sequence[t], rng);
-            }
+            segments: None,
+            next: None,
         }
-        batch
+    }
+
+    /// Masks `sequence` into row `b`.
+    fn fill(&self, batch: &mut MaskedBatch, b: usize, sequence: &[u32], rng: &mut impl rand::Rng) {
+        let first = b * batch.seq_len;
+        batch.tokens[first..][..sequence.len()].copy_from_slice(sequence);
+        batch.real[first..][..sequence.len()].fill(true);
+        for t in self.choose(sequence, rng) {
+            batch.positions.push((first + t) as u32);
+            batch.labels.push(sequence[t]);
+            batch.tokens[first + t] = self.replace(sequence[t], rng);
+        }
     }
 
     /// The places in `sequence` that become labels, ascending.
@@ -156,9 +244,16 @@ impl Masker {
         let count = (self.masking.rate * candidates.len() as f64)
             .round()
             .max(1.0) as usize;
-        let (chosen, _) = candidates.partial_shuffle(rng, count);
+        let count = count.min(self.masking.max_predictions.unwrap_or(count));
+        let mut chosen = if self.masking.whole_words {
+            let mut words = words(sequence, &candidates, &self.continues);
+            words.shuffle(rng);
+            fitting(&words, count)
+        } else {
+            candidates.partial_shuffle(rng, count).0.to_vec()
+        };
         chosen.sort_unstable();
-        chosen.to_vec()
+        chosen
     }
 
     /// What the model sees in place of `id`.

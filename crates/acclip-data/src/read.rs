@@ -59,7 +59,7 @@ fn read_folder(root: &Path) -> Result<Vec<Document>, Error> {
         .collect()
 }
 
-fn list_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+pub(crate) fn list_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let failed = |source| io_error(folder, "read", source);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -120,7 +120,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-fn metadata(path: &Path) -> Result<fs::Metadata, Error> {
+pub(crate) fn metadata(path: &Path) -> Result<fs::Metadata, Error> {
     fs::metadata(path).map_err(|source| io_error(path, "read", source))
 }
 

@@ -28,12 +28,16 @@ impl Purpose {
     pub const ORDER: Purpose = Purpose::new("order");
     /// The order of a pass over the data for noise measurement.
     pub const PASS: Purpose = Purpose::new("pass");
+    /// Pairs of segments for next-sentence prediction (step: the copy, index: the document).
+    pub const PAIRS: Purpose = Purpose::new("pairs");
     /// Masks of the training batches (new ones at every step).
     pub const MASK: Purpose = Purpose::new("mask");
     /// Masks of the validation batches (always with step 0: the same at every evaluation).
     pub const VALID: Purpose = Purpose::new("valid");
     /// Masks of a noise measurement (always with step 0: the same in both passes).
     pub const NOISE: Purpose = Purpose::new("noise");
+    /// Crops and flips of the training images (new ones at every step).
+    pub const AUGMENT: Purpose = Purpose::new("augment");
 
     /// The purpose called `name`: one to eight bytes, read as a little-endian number.
     ///
@@ -114,9 +118,11 @@ mod tests {
             Purpose::SPLIT,
             Purpose::ORDER,
             Purpose::PASS,
+            Purpose::PAIRS,
             Purpose::MASK,
             Purpose::VALID,
             Purpose::NOISE,
+            Purpose::AUGMENT,
         ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));

@@ -12,8 +12,9 @@
 use crate::{
     Document, Error,
     read::{io_error, read_text},
+    sentences::sentences,
 };
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fs, ops::Range, path::Path};
 use tokenizers::{
     ModelWrapper, Tokenizer as Pipeline, models::wordpiece::WordPiece, normalizers::BertNormalizer,
     pre_tokenizers::bert::BertPreTokenizer,
@@ -46,6 +47,9 @@ impl Specials {
         [self.pad, self.unk, self.cls, self.sep, self.mask].contains(&id)
     }
 }
+
+/// The ids of a text, and the bytes of the text that each of them stands for.
+pub type TokensWithOffsets = (Vec<u32>, Vec<Range<usize>>);
 
 /// A vocabulary and the rules that cut text into it.
 #[derive(Clone, Debug)]
@@ -188,6 +192,30 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// The ids of each text, as [`Tokenizer::encode`] gives them, and the bytes of the text that each token
+    /// stands for; on all cores, and the result does not depend on their number.
+    ///
+    /// The ranges ascend, and begin and end between characters. Tokens that are pieces of one character each
+    /// stand for the whole of it (a Hangul syllable is cut into its letters).
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_with_offsets(&self, texts: &[&str]) -> Result<Vec<TokensWithOffsets>, Error> {
+        let mut encoded = Vec::with_capacity(texts.len());
+        for chunk in texts.chunks(DOCUMENTS_AT_ONCE) {
+            let encodings = self
+                .pipeline
+                .encode_batch(chunk.to_vec(), false)
+                .map_err(|source| Error::Tokenizer { source })?;
+            encoded.extend(encodings.iter().map(|encoding| {
+                let offsets = encoding.get_offsets().iter();
+                let offsets = offsets.map(|&(start, end)| start..end).collect();
+                (encoding.get_ids().to_vec(), offsets)
+            }));
+        }
+        Ok(encoded)
+    }
+
     /// The ids of each document, on all cores; the result does not depend on their number.
     ///
     /// # Errors
@@ -195,17 +223,35 @@ impl Tokenizer {
     pub fn encode_documents(&self, documents: &[&Document]) -> Result<Vec<Vec<u32>>, Error> {
         let mut ids = Vec::with_capacity(documents.len());
         for chunk in documents.chunks(DOCUMENTS_AT_ONCE) {
-            let texts = chunk
-                .iter()
-                .map(|document| document.text.as_str())
-                .collect();
-            let encodings = self
-                .pipeline
-                .encode_batch_fast(texts, false)
-                .map_err(|source| Error::Tokenizer { source })?;
-            ids.extend(encodings.iter().map(|encoding| encoding.get_ids().to_vec()));
+            ids.extend(self.encode_texts(chunk.iter().map(|document| document.text.as_str()))?);
         }
         Ok(ids)
+    }
+
+    /// The ids of each sentence of each document, as [`Pairs`](crate::Pairs) take them: document →
+    /// sentence → ids. The [sentences](crate::sentences()) are cut by a rule. On all cores.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_sentences(&self, documents: &[&Document]) -> Result<Vec<Vec<Vec<u32>>>, Error> {
+        documents
+            .iter()
+            .map(|document| self.encode_texts(sentences(&document.text)))
+            .collect()
+    }
+
+    fn encode_texts<'a>(
+        &self,
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        let encodings = self
+            .pipeline
+            .encode_batch_fast(texts.into_iter().collect(), false)
+            .map_err(|source| Error::Tokenizer { source })?;
+        Ok(encodings
+            .iter()
+            .map(|encoding| encoding.get_ids().to_vec())
+            .collect())
     }
 
     /// The number of tokens, special ones included.
@@ -216,6 +262,13 @@ impl Tokenizer {
     /// Ids of the special tokens.
     pub fn specials(&self) -> Specials {
         self.specials
+    }
+
+    /// Whether this id continues a word: its token begins with `##`, and is more than that.
+    pub fn continues_word(&self, id: u32) -> bool {
+        self.token(id)
+            .and_then(|token| token.strip_prefix("##"))
+            .is_some_and(|rest| !rest.is_empty())
     }
 
     /// The token with this id: a word, a `##` continuation, or a special token.

@@ -82,20 +82,27 @@ impl Tokenizer {
 
 /// How often each word occurs, after normalisation.
 fn count_words(documents: &[&Document]) -> tokenizers::Result<BTreeMap<String, usize>> {
-    let normalizer = BertNormalizer::default();
     let mut counts = BTreeMap::new();
     for document in documents {
-        let mut text = PreTokenizedString::from(document.text.as_str());
-        text.normalize(|part| normalizer.normalize(part))?;
-        BertPreTokenizer.pre_tokenize(&mut text)?;
-        for (word, _, _) in text.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            match counts.get_mut(word) {
-                Some(count) => *count += 1,
-                None => drop(counts.insert(word.to_owned(), 1)),
-            }
-        }
+        for_each_word(&document.text, |word| match counts.get_mut(word) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(word.to_owned(), 1)),
+        })?;
     }
     Ok(counts)
+}
+
+/// Hands over each word of `text`, as BERT cuts it before WordPiece: lower case, no accents, cut at white
+/// space, around punctuation and around each Chinese character.
+pub(crate) fn for_each_word(text: &str, mut take: impl FnMut(&str)) -> tokenizers::Result<()> {
+    let normalizer = BertNormalizer::default();
+    let mut text = PreTokenizedString::from(text);
+    text.normalize(|part| normalizer.normalize(part))?;
+    BertPreTokenizer.pre_tokenize(&mut text)?;
+    for (word, _, _) in text.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        take(word);
+    }
+    Ok(())
 }
 
 /// The single-character tokens: `c` for each kept character, then `##c` for those that continue a word.

@@ -32,7 +32,12 @@ fn masker(masking: Masking) -> Masker {
 }
 
 fn settings(rate: f64, mask: f64, random: f64) -> Masking {
-    Masking { rate, mask, random }
+    Masking {
+        rate,
+        mask,
+        random,
+        ..Masking::default()
+    }
 }
 
 /// The shape of a batch, by hand: B = 2 sequences of T = 5 tokens, all masked.

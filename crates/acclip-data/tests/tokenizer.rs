@@ -196,3 +196,28 @@ fn an_unwritable_place_is_an_error() {
             .contains("/nowhere/vocab.txt: cannot write it")
     );
 }
+
+/// Accents and blanks are dropped from the text but not from the count; the rest of the ids are `encode`'s.
+#[test]
+fn offsets_are_bytes_of_the_text() {
+    let tokenizer = made_up();
+    let texts = ["Unaffable,\u{a0}CAFÉ cafe\u{301}s", "", "🙂中🙂 xyz"];
+    let encoded = tokenizer.encode_with_offsets(&texts).unwrap();
+    for (text, (ids, offsets)) in texts.iter().zip(&encoded) {
+        assert_eq!(*ids, tokenizer.encode(text).unwrap());
+        assert_eq!(ids.len(), offsets.len());
+    }
+    let pieces = |i: usize| -> Vec<&str> {
+        let offsets = encoded[i].1.iter();
+        offsets.map(|range| &texts[i][range.clone()]).collect()
+    };
+    assert_eq!(pieces(0), ["Un", "aff", "able", ",", "CAFÉ", "cafe", "s"]);
+    assert!(pieces(1).is_empty());
+    assert_eq!(pieces(2), ["🙂", "中", "🙂", "xyz"]);
+
+    // More texts than are tokenised at once keep their order.
+    let many: Vec<String> = (0..150).map(|i| "a ".repeat(i)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let lengths = tokenizer.encode_with_offsets(&many).unwrap();
+    assert!(lengths.iter().map(|(ids, _)| ids.len()).eq(0..150));
+}

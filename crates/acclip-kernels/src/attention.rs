@@ -11,9 +11,8 @@
 //! ```
 //!
 //! (Vaswani et al., *Attention Is All You Need*, 2017.) A row whose keys are all padding attends to all of them
-//! alike, as a softmax of equal scores does. Backward needs P, (B, heads, T, T), and recomputes M. Scores of
-//! other kinds, as the relative positions of Transformer-XL, would be added to S before the softmax, and dS is
-//! their gradient.
+//! alike, as a softmax of equal scores does. Backward needs P, (B, heads, T, T), and recomputes M. Over a
+//! memory, with the relative positions of Transformer-XL, attention is [`crate::relative_attention`]'s.
 
 use crate::matmul::Threads;
 use crate::{Dropout, Matrix, MatrixMut, Real, lanes, matmul_into};

@@ -12,6 +12,8 @@
 //!
 //! This crate knows no tensor, no parameter and no model.
 
+pub mod adaptive_pool;
+pub mod adaptive_softmax;
 pub mod attention;
 pub mod batch_norm;
 pub mod by_example;
@@ -27,7 +29,11 @@ pub mod linear;
 pub mod matmul;
 mod philox;
 pub mod pool;
+pub mod rank;
 mod real;
+pub mod relative_attention;
+pub mod relu;
+pub mod tanh;
 #[cfg(test)]
 mod testing;
 pub mod transpose;

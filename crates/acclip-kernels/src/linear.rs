@@ -32,10 +32,15 @@ pub fn forward<F: Real>(
     };
     if let Some(b) = b {
         assert_eq!(b.len(), outputs, "bias");
-        y.par_chunks_mut(chunks::rows(outputs) * outputs.max(1))
-            .for_each(|rows| add_to_rows(rows, b));
+        add_bias(&mut y, b);
     }
     y
+}
+
+/// Adds `b` (O) to every row of `y` (N, O), on all threads.
+pub(crate) fn add_bias<F: Real>(y: &mut [F], b: &[F]) {
+    y.par_chunks_mut(chunks::rows(b.len()) * b.len().max(1))
+        .for_each(|rows| add_to_rows(rows, b));
 }
 
 /// Whether to transpose W in memory before the product. `gemm` reads a transposed matrix slowly when its rows are

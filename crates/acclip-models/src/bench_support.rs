@@ -134,8 +134,8 @@ impl Op {
                 let real = vec![true; ROWS].into();
                 ops::attention(w, &Heads { shape, real }, x(), dropout)
             }
-            Op::LayerNorm => ops::layer_norm(w, "a", x()),
-            Op::ResidualNorm => ops::residual_norm(w, "a", x(), x(), dropout),
+            Op::LayerNorm => ops::layer_norm(w, "a", x(), 1e-12),
+            Op::ResidualNorm => ops::residual_norm(w, "a", x(), x(), dropout, 1e-12),
             Op::Dropout => ops::dropout(w, x(), dropout),
             Op::Embed => {
                 let table = |(name, rows): (&&'static str, usize)| Table {
@@ -155,7 +155,7 @@ impl Op {
             }
             Op::Convolution => {
                 let shape = window(1);
-                rows(ops::convolution(w, "a.weight", shape, x().reshape(IMAGES)))
+                rows(ops::convolution(w, "a", shape, x().reshape(IMAGES)))
             }
             Op::BatchNorm => {
                 let (x, residual) = (x().reshape(IMAGES), x().reshape(IMAGES));

@@ -1,4 +1,4 @@
-//! BERT with its masked-LM head, and the paper's ablations of it.
+//! BERT with its heads, and the paper's ablations of it.
 //!
 //! Post-LayerNorm encoder with learned positions, segment embeddings, erf-GELU and a decoder tied to
 //! the word embeddings (Devlin et al., *BERT*, NAACL 2019). For a sequence x of token vectors
@@ -7,8 +7,19 @@
 //! h ← Dropout(LN(word[x] + position + segment))
 //! each block:  h ← LN(h + Dropout(Attention(h)))            only if `attention`
 //!              h ← LN(h + Dropout(W₂ GELU(W₁ h)))
-//! loss = mean over masked positions of −log softmax(E · LN(GELU(W h)) + b)[true token]
 //! ```
+//!
+//! and a loss for each [`Head`], CE being −log softmax(logits)\[label\]:
+//!
+//! ```text
+//! masked-lm    mean over masked positions of CE(E · LN(GELU(W h)) + b, true token)
+//! pretraining  the same + mean over sequences of CE(Wₙ tanh(Wₚ h[CLS]), 0 or 1)
+//! span         mean over sequences of [CE over T((W h)₁, start) + CE over T((W h)₂, end)] / 2
+//! ```
+//!
+//! As in Hugging Face's `BertForQuestionAnswering`, the softmax of `span` runs over all T positions, padding too. Its
+//! labels are positions of the sequence; there is no label for "not in this window" (Hugging Face ignores a position
+//! ≥ T): a window without an answer has `[CLS]`, position 0.
 //!
 //! Two switches make the 2 × 2 ablation of Zhang et al. 2020 (§5 of the paper, Figure 4):
 //! `attention: false` deletes the self-attention sub-layer with its LayerNorm from every block (what
@@ -16,19 +27,15 @@
 //! embeddings (its "Gaussian" data). The paper does not say how its Gaussian vectors are normalised
 //! nor whether positions stay; here every vector has unit root mean square, and they stay.
 
+use crate::bert_pass::Pass;
 use crate::by_example::{ByExample, Groups};
-use crate::ops::{self, Heads, Table};
-use crate::weights::{self, Weights};
-use crate::{BertConfig, Device, Error, Input, MaskedBatch, Parameter, Real};
-use acclip_kernels::Dropout;
-use acclip_kernels::attention::Shape;
+use crate::masked_batch::Sequences;
+use crate::ops;
+use crate::weights::{self, Weights, values};
+use crate::{BertConfig, Device, Error, Head, Input, MaskedBatch, Parameter, Real, SpanBatch};
 use burn::tensor::Tensor;
 use rand::Rng;
 use std::sync::Arc;
-
-const WORDS: &str = "bert.embeddings.word_embeddings.weight";
-const POSITIONS: &str = "bert.embeddings.position_embeddings.weight";
-const SEGMENTS: &str = "bert.embeddings.token_type_embeddings.weight";
 
 /// Loss and hits of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,17 +46,30 @@ pub struct Evaluation {
     pub correct: usize,
     /// How many masked tokens there are.
     pub masked: usize,
+    /// The same of the next sentence, with [`Head::Pretraining`].
+    pub next: Option<NextEvaluation>,
+}
+
+/// Loss and hits of a batch's pairs of sentences.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NextEvaluation {
+    /// Mean cross-entropy over the pairs, in nats.
+    pub loss: f64,
+    /// How many pairs are told right.
+    pub correct: usize,
+    /// How many pairs there are.
+    pub pairs: usize,
 }
 
 /// A finished forward pass, from which the gradient can be taken. One that is dropped instead keeps its memory until a
 /// later backward pass, in which Burn frees it.
 pub struct Forward<F> {
-    /// Mean cross-entropy over the masked positions, in nats.
+    /// The head's loss, in nats.
     pub loss: f64,
     output: Tensor<1>,
     weights: Weights<F>,
-    /// The rows of the head that belong to each example, if they are in order.
-    heads: Option<Groups>,
+    /// The rows of the head that belong to each example, or why single examples cannot be looked at.
+    heads: Result<Groups, Error>,
 }
 
 impl<F: Real> Forward<F> {
@@ -66,18 +86,14 @@ impl<F: Real> Forward<F> {
     ///
     /// # Errors
     /// [`Error::Shape`] if `grad` or `along` has another length than the parameters, or if the masked positions of
-    /// the batch do not ascend; [`Error::Unknown`] on another backend than `flex`.
+    /// the batch do not ascend; [`Error::Unknown`] on another backend than `flex`, and with [`Head::Pretraining`].
     pub fn backward_by_example(
         self,
         grad: &mut Vec<F>,
         along: Option<&Arc<Vec<F>>>,
     ) -> Result<ByExample, Error> {
-        let heads = self.heads.ok_or_else(|| Error::Shape {
-            what: "positions",
-            problem: "they do not ascend, which the gradients of single examples need".into(),
-        })?;
         let weights = &self.weights;
-        weights.backward_by_example(self.output, grad, along, &heads)
+        weights.backward_by_example(self.output, grad, along, &self.heads?)
     }
 
     /// How many bytes this pass, forward and backward, copies between the flat buffers of parameters and gradient
@@ -87,7 +103,7 @@ impl<F: Real> Forward<F> {
     }
 }
 
-/// A BERT for masked-token prediction: sizes and a device. The parameters stay with the caller.
+/// A BERT with its head: sizes and a device. The parameters stay with the caller.
 #[derive(Debug, Clone)]
 pub struct Bert {
     config: BertConfig,
@@ -140,25 +156,43 @@ impl Bert {
     /// drawn from `dropout`; without a generator, nothing is dropped.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the parameters or the batch do not fit the model.
+    /// [`Error::Shape`] if the parameters or the batch do not fit the model; [`Error::Config`] with [`Head::Span`].
     pub fn forward<F: Real>(
         &self,
         params: &Arc<Vec<F>>,
         batch: &MaskedBatch<F>,
         dropout: Option<&mut dyn Rng>,
     ) -> Result<Forward<F>, Error> {
-        batch.check(&self.config)?;
-        let mut device = self.device.clone().autodiff();
-        if self.recompute && !ops::is_fused(&device) {
-            device = device.gradient_checkpointing();
-        }
-        let pass = self.pass(params, batch, dropout.map(|g| g.next_u64()), &device)?;
-        let (loss, output) = ops::cross_entropy(&pass.weights, pass.logits(batch), batch.labels);
+        self.check_masked(batch)?;
+        let sequences = batch.sequences();
+        let pass = self.pass(params, &sequences, Mode::Train(dropout))?;
+        let h = pass.encode(&sequences);
+        let w = &pass.weights;
+        let next =
+            (batch.next).map(|labels| ops::cross_entropy(w, pass.next_logits(h.clone()), labels));
+        let logits = pass.token_logits(h, batch.positions, &batch.head_rows());
+        let (mut loss, mut output) = ops::cross_entropy(w, logits, batch.labels);
+        let heads = match next {
+            Some((next_loss, next_output)) => {
+                loss += next_loss;
+                output = output + next_output;
+                Err(Error::Unknown {
+                    what: "way to look at single examples",
+                    name: "with the head pretraining".to_string(),
+                    known: "masked-lm, span".to_string(),
+                })
+            }
+            None if batch.positions.is_sorted() => Ok(batch.head_rows()),
+            None => Err(Error::Shape {
+                what: "positions",
+                problem: "they do not ascend, which the gradients of single examples need".into(),
+            }),
+        };
         Ok(Forward {
             loss,
             output,
             weights: pass.weights,
-            heads: batch.positions.is_sorted().then_some(pass.head_rows),
+            heads,
         })
     }
 
@@ -171,146 +205,166 @@ impl Bert {
         params: &Arc<Vec<F>>,
         batch: &MaskedBatch<F>,
     ) -> Result<Evaluation, Error> {
-        batch.check(&self.config)?;
-        let pass = self.pass(params, batch, None, &self.device)?;
-        let (loss, correct) = ops::score::<F>(&pass.weights, pass.logits(batch), batch.labels);
+        self.check_masked(batch)?;
+        let sequences = batch.sequences();
+        let pass = self.pass(params, &sequences, Mode::Evaluate)?;
+        let h = pass.encode(&sequences);
+        let next = batch.next.map(|labels| {
+            let logits = pass.next_logits(h.clone());
+            let (loss, correct) = ops::score(&pass.weights, logits, labels);
+            NextEvaluation {
+                loss,
+                correct,
+                pairs: labels.len(),
+            }
+        });
+        let logits = pass.token_logits(h, batch.positions, &batch.head_rows());
+        let (loss, correct) = ops::score(&pass.weights, logits, batch.labels);
         Ok(Evaluation {
             loss,
             correct,
             masked: batch.labels.len(),
+            next,
         })
+    }
+
+    /// The cross-entropy of every masked token of a batch, (M) in nats, without dropout.
+    ///
+    /// # Errors
+    /// As [`Bert::forward`].
+    pub fn losses<F: Real>(
+        &self,
+        params: &Arc<Vec<F>>,
+        batch: &MaskedBatch<F>,
+    ) -> Result<Vec<f64>, Error> {
+        self.check_masked(batch)?;
+        let sequences = batch.sequences();
+        let pass = self.pass(params, &sequences, Mode::Evaluate)?;
+        let h = pass.encode(&sequences);
+        let logits = pass.token_logits(h, batch.positions, &batch.head_rows());
+        Ok(ops::losses::<F>(logits, batch.labels))
+    }
+
+    /// The loss of a batch of [`Head::Span`], ready for [`Forward::backward`]; `dropout` as for [`Bert::forward`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the parameters or the batch do not fit the model; [`Error::Config`] with another head.
+    pub fn forward_spans<F: Real>(
+        &self,
+        params: &Arc<Vec<F>>,
+        batch: &SpanBatch,
+        dropout: Option<&mut dyn Rng>,
+    ) -> Result<Forward<F>, Error> {
+        self.check_head(&[Head::Span])?;
+        batch.check(&self.config)?;
+        let sequences = batch.sequences();
+        let pass = self.pass(params, &sequences, Mode::Train(dropout))?;
+        let scores = pass.span_scores(pass.encode(&sequences));
+        // (2B, T): the starts and ends of a sequence, which count alike, are rows of one cross-entropy.
+        let logits = scores
+            .reshape([batch.batch, batch.length, 2])
+            .swap_dims(1, 2)
+            .reshape([2 * batch.batch, batch.length]);
+        let (loss, output) = ops::cross_entropy(&pass.weights, logits, &batch.labels());
+        Ok(Forward {
+            loss,
+            output,
+            weights: pass.weights,
+            heads: Ok((0..batch.batch).map(|b| 2 * b..2 * b + 2).collect()),
+        })
+    }
+
+    /// The scores of [`Head::Span`] without dropout, (B, T, 2) row-major: that an answer starts at a position, and that
+    /// one ends there. The `starts` and `ends` of the batch are not looked at, and may be empty.
+    ///
+    /// # Errors
+    /// As [`Bert::forward_spans`].
+    pub fn spans<F: Real>(&self, params: &Arc<Vec<F>>, batch: &SpanBatch) -> Result<Vec<F>, Error> {
+        self.check_head(&[Head::Span])?;
+        let sequences = batch.sequences();
+        sequences.check(&self.config)?;
+        let pass = self.pass(params, &sequences, Mode::Evaluate)?;
+        Ok(values(pass.span_scores(pass.encode(&sequences))))
+    }
+
+    /// The last hidden states of `batch` sequences of `length` tokens, (B·T, H) row-major, without dropout: what stands
+    /// below every head. `tokens`, `segments` and `real` are (B, T), as in [`MaskedBatch`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the parameters or the sequences do not fit the model.
+    pub fn encode<F: Real>(
+        &self,
+        params: &Arc<Vec<F>>,
+        tokens: &[u32],
+        segments: Option<&[u32]>,
+        real: &[bool],
+        batch: usize,
+        length: usize,
+    ) -> Result<Vec<F>, Error> {
+        let sequences = Sequences {
+            batch,
+            length,
+            input: Input::Tokens(tokens),
+            segments,
+            real,
+        };
+        sequences.check(&self.config)?;
+        let pass = self.pass(params, &sequences, Mode::Evaluate)?;
+        Ok(values(pass.encode(&sequences)))
+    }
+
+    fn check_masked<F: Real>(&self, batch: &MaskedBatch<F>) -> Result<(), Error> {
+        self.check_head(&[Head::MaskedLm, Head::Pretraining])?;
+        batch.check(&self.config)
+    }
+
+    /// Refuses what the model's head cannot do.
+    fn check_head(&self, able: &[Head]) -> Result<(), Error> {
+        let head = self.config.head;
+        match able.contains(&head) {
+            true => Ok(()),
+            false => Err(Error::Config {
+                field: "head",
+                value: format!("{head:?}"),
+                problem: format!("this batch needs one of {able:?}"),
+            }),
+        }
     }
 
     fn pass<F: Real>(
         &self,
         params: &Arc<Vec<F>>,
-        batch: &MaskedBatch<F>,
-        key: Option<u64>,
-        device: &Device,
+        sequences: &Sequences<F>,
+        mode: Mode,
     ) -> Result<Pass<F>, Error> {
-        let c = &self.config;
-        let t = batch.length;
-        let rows = (0..batch.batch).map(|b| b * t..(b + 1) * t).collect();
-        Ok(Pass {
-            weights: Weights::new(&self.table, params, device, self.stock, rows)?,
-            head_rows: batch.head_rows(),
-            heads: Heads {
-                shape: Shape {
-                    batch: batch.batch,
-                    length: batch.length,
-                    heads: c.heads,
-                    width: c.hidden / c.heads,
-                },
-                real: batch.real.into(),
-            },
-            key: key.filter(|_| c.dropout > 0.0),
-            probability: c.dropout,
-            attention: c.attention,
-            layers: c.layers,
-            recompute: self.recompute,
-        })
-    }
-}
-
-/// One pass over the model.
-#[derive(Clone)]
-struct Pass<F> {
-    weights: Weights<F>,
-    head_rows: Groups,
-    heads: Heads,
-    key: Option<u64>,
-    probability: f64,
-    attention: bool,
-    layers: usize,
-    recompute: bool,
-}
-
-impl<F: Real> Pass<F> {
-    /// (M, V): a score for every token at every masked position.
-    fn logits(&self, batch: &MaskedBatch<F>) -> Tensor<2> {
-        let w = &self.weights;
-        let mut h = self.embed(batch);
-        for i in 0..self.layers {
-            h = match self.recompute {
-                false => self.block(i, h),
-                true => {
-                    let pass = self.clone();
-                    ops::recompute(w, h, move |h| pass.block(i, h))
-                }
-            };
-        }
-        let h = ops::select_rows(w, h, batch.positions); // (M, H)
-        let w = &w.with_rows(Arc::clone(&self.head_rows));
-        let h = ops::linear_gelu(w, "cls.predictions.transform.dense", h);
-        let h = ops::layer_norm(w, "cls.predictions.transform.LayerNorm", h);
-        ops::tied_decoder(w, WORDS, "cls.predictions.bias", h)
-    }
-
-    /// (B·T, H): Dropout(LN(word + position + segment)).
-    fn embed(&self, batch: &MaskedBatch<F>) -> Tensor<2> {
-        let Shape {
-            batch: b,
-            length: t,
-            ..
-        } = self.heads.shape;
-        let positions = (0..b).flat_map(|_| 0..t as u32).collect();
-        let segments = batch
-            .segments
-            .map_or_else(|| vec![0; b * t].into(), Arc::from);
-        let mut tables = vec![
-            Table {
-                name: POSITIONS,
-                ids: positions,
-            },
-            Table {
-                name: SEGMENTS,
-                ids: segments,
-            },
-        ];
-        let vectors = match batch.input {
-            Input::Vectors(x) => Some(x),
-            Input::Tokens(ids) => {
-                tables.insert(
-                    0,
-                    Table {
-                        name: WORDS,
-                        ids: ids.into(),
-                    },
-                );
-                None
+        let (device, key) = match mode {
+            Mode::Evaluate => (self.device.clone(), None),
+            Mode::Train(dropout) => {
+                let device = self.device.clone().autodiff();
+                let device = match self.recompute && !ops::is_fused(&device) {
+                    true => device.gradient_checkpointing(),
+                    false => device,
+                };
+                (device, dropout.map(|g| g.next_u64()))
             }
         };
-        let sum = ops::embed(
-            &self.weights,
-            tables,
-            vectors,
-            [b * t, self.heads.shape.hidden()],
-        );
-        let h = ops::layer_norm(&self.weights, "bert.embeddings.LayerNorm", sum);
-        ops::dropout(&self.weights, h, self.dropout(0))
+        let t = sequences.length;
+        let rows = (0..sequences.batch).map(|b| b * t..(b + 1) * t).collect();
+        let weights = Weights::new(&self.table, params, &device, self.stock, rows)?;
+        Ok(Pass::new(
+            &self.config,
+            weights,
+            sequences,
+            key,
+            self.recompute,
+        ))
     }
+}
 
-    /// A block: (B·T, H) → (B·T, H).
-    fn block(&self, i: usize, mut h: Tensor<2>) -> Tensor<2> {
-        let w = &self.weights;
-        let layer = format!("bert.encoder.layer.{i}");
-        let name = |part: &str| format!("{layer}.{part}");
-        let dropout = |j| self.dropout(3 * i + j);
-        if self.attention {
-            let names = ["query", "key", "value"].map(|q| name(&format!("attention.self.{q}")));
-            let qkv = ops::packed_linear(w, &names, h.clone());
-            let a = ops::attention(w, &self.heads, qkv, dropout(1));
-            let a = ops::linear(w, &name("attention.output.dense"), a);
-            h = ops::residual_norm(w, &name("attention.output.LayerNorm"), h, a, dropout(2));
-        }
-        let f = ops::linear_gelu(w, &name("intermediate.dense"), h.clone());
-        let f = ops::linear(w, &name("output.dense"), f);
-        ops::residual_norm(w, &name("output.LayerNorm"), h, f, dropout(3))
-    }
-
-    /// The dropout at place `op` of the pass.
-    fn dropout(&self, op: usize) -> Option<Dropout> {
-        self.key
-            .map(|key| Dropout::new(self.probability, key, op as u64))
-    }
+/// What a pass is for.
+enum Mode<'a> {
+    /// A gradient, with dropout from a generator where there is one.
+    Train(Option<&'a mut dyn Rng>),
+    /// Numbers alone.
+    Evaluate,
 }

@@ -1,4 +1,4 @@
-//! The sizes of a BERT: what parameters it has, and how they begin.
+//! The sizes of a BERT and its head: what parameters it has, and how they begin.
 
 use crate::parameters::{Real, len};
 use crate::{Error, Parameter};
@@ -9,7 +9,21 @@ use serde::{Deserialize, Serialize};
 /// Standard deviation of the initial weights, drawn from a normal cut at two deviations.
 const INIT_STD: f64 = 0.02;
 
-/// The sizes of a BERT.
+/// What stands on the encoder, and is trained with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// A score for every token at the masked positions. Hugging Face: `BertForMaskedLM`.
+    #[default]
+    MaskedLm,
+    /// That, and whether the second segment follows the first in the text. Hugging Face: `BertForPreTraining`.
+    Pretraining,
+    /// Two scores for every position: whether an answer begins there, and whether one ends there. Hugging Face:
+    /// `BertForQuestionAnswering`.
+    Span,
+}
+
+/// The sizes of a BERT, and its head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BertConfig {
     /// Number of tokens in the vocabulary, V.
@@ -30,9 +44,22 @@ pub struct BertConfig {
     pub dropout: f64,
     /// `false` removes self-attention from every block.
     pub attention: bool,
+    /// What is added to the variance in every LayerNorm.
+    #[serde(default = "layer_norm_eps")]
+    pub layer_norm_eps: f64,
+    /// What stands on the encoder.
+    #[serde(default)]
+    pub head: Head,
+}
+
+fn layer_norm_eps() -> f64 {
+    BertConfig::LAYER_NORM_EPS
 }
 
 impl BertConfig {
+    /// What is added to the variance in Devlin et al.'s code.
+    pub const LAYER_NORM_EPS: f64 = 1e-12;
+
     /// The names that [`BertConfig::named`] knows, smallest first.
     pub const NAMES: [&'static str; 8] = [
         "nano", "tiny", "mini", "small", "medium", "base6", "base", "large",
@@ -72,6 +99,8 @@ impl BertConfig {
             segments: 2,
             dropout: 0.1,
             attention: true,
+            layer_norm_eps: Self::LAYER_NORM_EPS,
+            head: Head::MaskedLm,
         })
     }
 
@@ -108,6 +137,10 @@ impl BertConfig {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return config("dropout", self.dropout.to_string(), "must be in [0, 1)");
+        }
+        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps.is_finite()) {
+            let value = self.layer_norm_eps.to_string();
+            return config("layer_norm_eps", value, "must be above 0 (BERT: 1e-12)");
         }
         Ok(())
     }
@@ -149,8 +182,22 @@ impl BertConfig {
             linears.push((vec![format!("{layer}.output.dense")], h, f));
             norms.push(format!("{layer}.output.LayerNorm"));
         }
-        linears.push((vec!["cls.predictions.transform.dense".to_string()], h, h));
-        norms.push("cls.predictions.transform.LayerNorm".to_string());
+        let mut head = |name: &str, rows, columns| {
+            linears.push((vec![name.to_string()], rows, columns));
+        };
+        let predicts_tokens = self.head != Head::Span;
+        if predicts_tokens {
+            head("cls.predictions.transform.dense", h, h);
+            norms.push("cls.predictions.transform.LayerNorm".to_string());
+        }
+        match self.head {
+            Head::MaskedLm => {}
+            Head::Pretraining => {
+                head("bert.pooler.dense", h, h);
+                head("cls.seq_relationship", 2, h);
+            }
+            Head::Span => head("qa_outputs", 2, h),
+        }
         // Side by side, queries, keys and values are one matrix.
         for (names, rows, columns) in linears {
             for name in &names {
@@ -164,16 +211,23 @@ impl BertConfig {
             add(format!("{name}.weight"), &[h], false);
             add(format!("{name}.bias"), &[h], false);
         }
-        add(
-            "cls.predictions.bias".to_string(),
-            &[self.vocab_size],
-            false,
-        );
+        if predicts_tokens {
+            add(
+                "cls.predictions.bias".to_string(),
+                &[self.vocab_size],
+                false,
+            );
+        }
         list
     }
 
     /// Initial parameters: weights from N(0, 0.02²) cut at two deviations, LayerNorm gains 1, biases 0.
     pub fn init<F: Real>(&self, generator: &mut dyn Rng) -> Vec<F> {
+        self.init_with(INIT_STD, generator)
+    }
+
+    /// The same with another standard deviation of the weights.
+    pub fn init_with<F: Real>(&self, std: f64, generator: &mut dyn Rng) -> Vec<F> {
         let parameters = self.parameters();
         let mut flat = Vec::with_capacity(len(&parameters));
         for parameter in &parameters {
@@ -182,7 +236,7 @@ impl BertConfig {
                 flat.push(F::from_elem(match (gain, parameter.decay) {
                     (true, _) => 1.0,
                     (false, false) => 0.0,
-                    (false, true) => INIT_STD * truncated_normal(generator),
+                    (false, true) => std * truncated_normal(generator),
                 }));
             }
         }

@@ -1,7 +1,7 @@
 //! A batch for masked-token prediction.
 
 use crate::by_example::Groups;
-use crate::{BertConfig, Error};
+use crate::{BertConfig, Error, Head};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -31,36 +31,51 @@ pub struct MaskedBatch<'a, F> {
     pub positions: &'a [u32],
     /// The true tokens there, (M).
     pub labels: &'a [u32],
+    /// Whether the second segment follows the first in the text, 0, or is of another place, 1, (B): for
+    /// [`Head::Pretraining`], and for no other.
+    pub next: Option<&'a [u32]>,
 }
 
-impl<F> MaskedBatch<'_, F> {
-    /// The range of the masked positions of each sequence, where the positions ascend.
-    pub(crate) fn head_rows(&self) -> Groups {
-        let first = |b: usize| {
-            let begin = b * self.length;
-            self.positions.partition_point(|&p| (p as usize) < begin)
-        };
-        (0..self.batch).map(|b| first(b)..first(b + 1)).collect()
-    }
+/// What the encoder looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Sequences<'a, F> {
+    /// B.
+    pub batch: usize,
+    /// T.
+    pub length: usize,
+    /// (B, T), or (B, T, H).
+    pub input: Input<'a, F>,
+    /// (B, T).
+    pub segments: Option<&'a [u32]>,
+    /// (B, T).
+    pub real: &'a [bool],
+}
 
-    /// Refuses a batch that does not fit a model of `config`, naming the argument.
-    pub(crate) fn check(&self, config: &BertConfig) -> Result<(), Error> {
-        let (batch, places) = (self, self.batch * self.length);
-        let expect = |what, ok: bool, problem: String| match ok {
-            true => Ok(()),
-            false => Err(Error::Shape { what, problem }),
-        };
-        let below = |ids: &[u32], limit: usize| ids.iter().all(|&id| (id as usize) < limit);
-        let vocabulary = config.vocab_size;
+/// Refuses the argument `what`, with the problem, unless it is `ok`.
+pub(crate) fn expect(what: &'static str, ok: bool, problem: String) -> Result<(), Error> {
+    match ok {
+        true => Ok(()),
+        false => Err(Error::Shape { what, problem }),
+    }
+}
+
+fn below(ids: &[u32], limit: usize) -> bool {
+    ids.iter().all(|&id| (id as usize) < limit)
+}
+
+impl<F> Sequences<'_, F> {
+    /// Refuses sequences that do not fit a model of `config`, naming the argument.
+    pub fn check(&self, config: &BertConfig) -> Result<(), Error> {
+        let (vocabulary, places) = (config.vocab_size, self.batch * self.length);
         expect(
             "length",
-            (1..=config.max_len).contains(&batch.length) && batch.batch > 0,
+            (1..=config.max_len).contains(&self.length) && self.batch > 0,
             format!(
                 "{} × {} positions; a model of max_len {} takes 1 to {0} sequences of 1 to {2}",
-                batch.batch, batch.length, config.max_len
+                self.batch, self.length, config.max_len
             ),
         )?;
-        match batch.input {
+        match self.input {
             Input::Tokens(ids) => expect(
                 "input",
                 ids.len() == places && below(ids, vocabulary),
@@ -75,7 +90,7 @@ impl<F> MaskedBatch<'_, F> {
                 format!("{} numbers for {places} × {}", x.len(), config.hidden),
             )?,
         }
-        if let Some(ids) = batch.segments {
+        if let Some(ids) = self.segments {
             expect(
                 "segments",
                 ids.len() == places && below(ids, config.segments),
@@ -87,23 +102,73 @@ impl<F> MaskedBatch<'_, F> {
         }
         expect(
             "real",
-            batch.real.len() == places,
-            format!("{} flags for {places} positions", batch.real.len()),
-        )?;
-        let masked = batch.positions.len();
+            self.real.len() == places,
+            format!("{} flags for {places} positions", self.real.len()),
+        )
+    }
+}
+
+impl<'a, F: Copy> MaskedBatch<'a, F> {
+    /// The sequences alone.
+    pub(crate) fn sequences(&self) -> Sequences<'a, F> {
+        Sequences {
+            batch: self.batch,
+            length: self.length,
+            input: self.input,
+            segments: self.segments,
+            real: self.real,
+        }
+    }
+
+    /// The range of the masked positions of each sequence, where the positions ascend.
+    pub(crate) fn head_rows(&self) -> Groups {
+        let first = |b: usize| {
+            let begin = b * self.length;
+            self.positions.partition_point(|&p| (p as usize) < begin)
+        };
+        (0..self.batch).map(|b| first(b)..first(b + 1)).collect()
+    }
+
+    /// Refuses a batch that does not fit a model of `config`, naming the argument.
+    pub(crate) fn check(&self, config: &BertConfig) -> Result<(), Error> {
+        self.sequences().check(config)?;
+        let (masked, places) = (self.positions.len(), self.batch * self.length);
         expect(
             "positions",
-            masked > 0 && masked == batch.labels.len() && below(batch.positions, places),
+            masked > 0 && masked == self.labels.len() && below(self.positions, places),
             format!(
                 "{masked} positions and {} labels in {places} places",
-                batch.labels.len()
+                self.labels.len()
             ),
         )?;
         expect(
             "labels",
-            below(batch.labels, vocabulary),
-            format!("a label ≥ {vocabulary}"),
-        )
+            below(self.labels, config.vocab_size),
+            format!("a label ≥ {}", config.vocab_size),
+        )?;
+        let (wanted, given) = (config.head == Head::Pretraining, self.next.is_some());
+        let not = |yes| if yes { "" } else { "no " };
+        expect(
+            "next",
+            wanted == given,
+            format!(
+                "the batch has {}labels of the next sentence, and the model has {}head for them",
+                not(given),
+                not(wanted)
+            ),
+        )?;
+        match self.next {
+            None => Ok(()),
+            Some(next) => expect(
+                "next",
+                next.len() == self.batch && below(next, 2),
+                format!(
+                    "{} labels for {} sequences, or one that is neither 0 nor 1",
+                    next.len(),
+                    self.batch
+                ),
+            ),
+        }
     }
 }
 

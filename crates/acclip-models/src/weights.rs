@@ -167,6 +167,11 @@ impl<F: Real> Weights<F> {
         }
     }
 
+    /// Whether the model has a parameter of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.table.index.contains_key(name)
+    }
+
     /// A parameter for a fused op; `None` where the ops are Burn's own. Names come from the model's own list, so
     /// one that is missing is a bug.
     pub fn slot(&self, name: &str) -> Option<Slot<F>> {

@@ -1,7 +1,9 @@
 //! What the golden files do not show: initialisation, dropout under the gradient, padding, and the
 //! cell of the ablation that has no oracle of its own.
 
-use acclip_models::{Backend, Bert, BertConfig, Error, Input, MaskedBatch, gaussian_vectors, len};
+use acclip_models::{
+    Backend, Bert, BertConfig, Error, Head, Input, MaskedBatch, gaussian_vectors, len,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ fn config(attention: bool, dropout: f64) -> BertConfig {
         segments: 2,
         dropout,
         attention,
+        layer_norm_eps: 1e-12,
+        head: Head::MaskedLm,
     }
 }
 
@@ -54,6 +58,7 @@ impl Example {
             real: &self.real,
             positions: &[1, 6, 11, 17, 20],
             labels: &[4, 0, 22, 9, 9],
+            next: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The moments of single examples' gradients against the gradients themselves, one backward pass an example.
 
-use acclip_models::{Backend, Bert, BertConfig, Error, Input, MaskedBatch, gaussian_vectors, len};
+use acclip_models::{
+    Backend, Bert, BertConfig, Error, Head, Input, MaskedBatch, gaussian_vectors, len,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ fn bert(attention: bool) -> Bert {
         segments: 2,
         dropout: 0.2,
         attention,
+        layer_norm_eps: 1e-12,
+        head: Head::MaskedLm,
     };
     Bert::new(config, &Backend::Flex.device().unwrap()).unwrap()
 }
@@ -78,6 +82,7 @@ impl Example {
             real: &self.real,
             positions: &self.positions[rows.clone()],
             labels: &self.labels[rows],
+            next: None,
         }
     }
 

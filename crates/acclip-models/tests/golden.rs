@@ -5,7 +5,7 @@
 //! There a wrong epsilon (1e-7), GELU (tanh), variance (unbiased) or mask moves a gradient by 2.6e-6
 //! or more; the tolerance here is 1e-11.
 
-use acclip_models::{Backend, Bert, BertConfig, Input, MaskedBatch};
+use acclip_models::{Backend, Bert, BertConfig, Head, Input, MaskedBatch};
 use safetensors::SafeTensors;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ fn config(attention: bool) -> BertConfig {
         segments: 2,
         dropout: 0.0,
         attention,
+        layer_norm_eps: 1e-12,
+        head: Head::MaskedLm,
     }
 }
 
@@ -77,6 +79,7 @@ fn check(case: &str, attention: bool, vectors: Option<&str>) {
         real: &real,
         positions: &positions,
         labels: &labels,
+        next: None,
     };
 
     let forward = bert.forward(&params, &batch, None).unwrap();

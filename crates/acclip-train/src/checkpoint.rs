@@ -4,8 +4,9 @@
 //! atomically: where the JSON is, the arrays are whole. The checksum covers arrays and record. If the
 //! newest has been damaged since, the one before it is taken, and the caller is told.
 //!
-//! The newest two of the *planned* checkpoints are kept, and beside them one of a run that was stopped
-//! in between, until the next is written: what is there in the end does not depend on interruptions.
+//! The newest two of the *planned* checkpoints are kept, those of steps that were named, and beside them one of a
+//! run that was stopped in between, until the next is written: what is there in the end does not depend on
+//! interruptions.
 
 use crate::Error;
 use crate::files::{write_atomic, write_json};
@@ -21,6 +22,17 @@ use std::path::Path;
 
 /// How many checkpoints are kept.
 const KEPT: usize = 2;
+
+/// How long a checkpoint is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// To the end.
+    Always,
+    /// As one of the newest two of its kind.
+    Newest,
+    /// Until the next is written.
+    UntilNext,
+}
 
 /// An array of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +65,8 @@ fn checksum(file: &[u8], record: &Value) -> u32 {
 }
 
 impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
-    /// Writes the checkpoint of `step` into `folder`, and removes all others but the newest two whose
-    /// step is `planned`.
-    pub fn save(
-        &self,
-        folder: &Path,
-        step: u64,
-        planned: impl Fn(u64) -> bool,
-    ) -> Result<(), Error> {
+    /// Writes the checkpoint of `step` into `folder`, and removes those others that `keep` does not keep.
+    pub fn save(&self, folder: &Path, step: u64, keep: impl Fn(u64) -> Keep) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let bytes: Vec<(&str, Dtype, &[usize], Vec<u8>)> = self
             .arrays
@@ -89,11 +95,14 @@ impl<M: Serialize + DeserializeOwned> Checkpoint<M> {
         write_json(&name.with_extension("json"), &stamp)?;
 
         let steps = steps(folder)?;
-        let kept = steps
-            .iter()
-            .rev()
-            .filter(|other| planned(**other))
-            .take(KEPT);
+        let of = |kind: Keep| {
+            let keep = &keep;
+            steps
+                .iter()
+                .rev()
+                .filter(move |&&other| keep(other) == kind)
+        };
+        let kept = of(Keep::Newest).take(KEPT).chain(of(Keep::Always));
         let kept: Vec<&u64> = kept.chain([&step]).collect();
         for old in steps.iter().filter(|other| !kept.contains(other)) {
             // The JSON goes first, so that a checkpoint without arrays is never seen.
@@ -236,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for step in 1..=4 {
             checkpoint(step)
-                .save(folder.path(), step, |_| true)
+                .save(folder.path(), step, |_| Keep::Newest)
                 .unwrap();
         }
         assert_eq!(steps(folder.path()).unwrap(), [3, 4]);
@@ -250,16 +259,21 @@ mod tests {
     #[test]
     fn a_stop_in_between_leaves_no_trace_in_what_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let planned = |step: u64| step.is_multiple_of(10);
-        let left: [(u64, &[u64]); 5] = [
-            (10, &[10]),
-            (13, &[10, 13]),
-            (20, &[10, 20]),
-            (27, &[10, 20, 27]),
-            (30, &[20, 30]),
+        let keep = |step: u64| match step {
+            7 => Keep::Always,
+            step if step.is_multiple_of(10) => Keep::Newest,
+            _ => Keep::UntilNext,
+        };
+        let left: [(u64, &[u64]); 6] = [
+            (7, &[7]),
+            (10, &[7, 10]),
+            (13, &[7, 10, 13]),
+            (20, &[7, 10, 20]),
+            (27, &[7, 10, 20, 27]),
+            (30, &[7, 20, 30]),
         ];
         for (step, left) in left {
-            checkpoint(step).save(folder.path(), step, planned).unwrap();
+            checkpoint(step).save(folder.path(), step, keep).unwrap();
             assert_eq!(steps(folder.path()).unwrap(), left);
         }
     }
@@ -287,7 +301,7 @@ mod tests {
         ] {
             for step in 1..=2 {
                 checkpoint(step)
-                    .save(folder.path(), step, |_| true)
+                    .save(folder.path(), step, |_| Keep::Newest)
                     .unwrap();
             }
             let file = folder.path().join(file_name(2)).with_extension(extension);

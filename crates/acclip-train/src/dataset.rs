@@ -1,125 +1,111 @@
-//! The corpus as the trainer sees it: masked batches of training and of held-out text.
+//! The data of a run, read and checked, for whichever task it is.
 
-use crate::config::{CorpusConfig, MIN_BATCHES};
+use crate::config::MIN_BATCHES;
+use crate::config::TaskKind;
+use crate::task::{
+    Classification, LanguageModel, MaskedLm, Pictures, QuestionAnswering, Questions, Task, Text,
+    Words,
+};
 use crate::{Config, Error, memory};
-use acclip_data::{Corpus, Masker, Masking, Sequences, Tokenizer};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Tokenised text, split by document into training and held-out sequences.
+/// Data, split into training and held-out examples.
 pub struct Dataset {
-    /// The vocabulary.
-    pub tokenizer: Tokenizer,
-    /// Training sequences.
-    pub train: Sequences,
-    /// Held-out sequences.
-    pub valid: Sequences,
-    /// What masks them.
-    pub masker: Masker,
-    /// What the text is.
+    /// What the data is.
     pub facts: CorpusFacts,
+    data: Data,
 }
 
-/// What a corpus is, for the record.
+/// The data of each task.
+enum Data {
+    Text(Text),
+    Questions(Questions),
+    Words(Words),
+    Images(Pictures),
+}
+
+/// What the data of a run is, for the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CorpusFacts {
     /// Where it comes from.
     pub source: String,
-    /// Number of documents.
-    pub documents: usize,
-    /// Size of the text, in bytes.
-    pub bytes: usize,
-    /// Checksum of the text: a run is continued on the text that it began with.
+    /// How large it is, in words.
+    pub content: String,
+    /// Checksum: a run is continued on the data that it began with.
     pub crc32: u32,
-    /// Number of tokens in the vocabulary.
-    pub vocab_size: usize,
-    /// Number of training sequences.
-    pub train_sequences: usize,
-    /// Number of held-out sequences.
-    pub valid_sequences: usize,
-    /// Tokens in the training sequences.
-    pub train_tokens: usize,
+    /// Number of tokens in the vocabulary, or of classes.
+    pub labels: usize,
+    /// Number of training examples: sequences, windows, images.
+    pub train_examples: usize,
+    /// Number of held-out examples.
+    pub valid_examples: usize,
 }
 
 impl Dataset {
-    /// Reads the corpus, splits it, gets or trains the vocabulary (on the training documents alone)
-    /// and tokenises. `vocab`, where given, is the vocabulary of a run folder to be continued.
+    /// Reads the data of `config` and splits it. `vocab`, where given, is the vocabulary of a run folder to be continued.
     ///
     /// # Errors
     /// [`Error::Data`] says what is wrong with a file.
     pub fn load(config: &Config, vocab: Option<&Path>) -> Result<Self, Error> {
-        let CorpusConfig {
-            path,
-            vocab: configured,
-            vocab_size,
-            held_out,
-            split_seed,
-        } = &config.corpus;
-        let corpus = match path {
-            Some(path) => Corpus::read(path)?,
-            None => Corpus::embedded()?,
+        let (data, facts) = match config.task {
+            TaskKind::MaskedLm | TaskKind::Pretraining => {
+                let (text, facts) = Text::load(config, vocab)?;
+                (Data::Text(text), facts)
+            }
+            TaskKind::QuestionAnswering => {
+                let (questions, facts) = Questions::load(config, vocab)?;
+                (Data::Questions(questions), facts)
+            }
+            TaskKind::LanguageModel => {
+                let (words, facts) = Words::load(config)?;
+                (Data::Words(words), facts)
+            }
+            TaskKind::ImageClassification => {
+                let (images, facts) = Pictures::load(config)?;
+                (Data::Images(images), facts)
+            }
         };
-        let (train, valid) = corpus.split(*held_out, *split_seed)?;
-        let tokenizer = match vocab.or(configured.as_deref().map(Path::new)) {
-            Some(path) => Tokenizer::load(path)?,
-            None => Tokenizer::train(&train, *vocab_size)?,
-        };
-        let specials = tokenizer.specials();
-        let sequences = |documents: &[&acclip_data::Document]| {
-            let tokens = tokenizer.encode_documents(documents)?;
-            Sequences::new(&tokens, config.model.seq_len, &specials)
-        };
-        let (train, valid) = (sequences(&train)?, sequences(&valid)?);
-        Ok(Self {
-            masker: Masker::new(Masking::default(), specials, tokenizer.vocab_size())?,
-            facts: CorpusFacts {
-                source: path
-                    .clone()
-                    .unwrap_or_else(|| "State of the Union addresses, 1790–2021 (embedded)".into()),
-                documents: corpus.documents().len(),
-                bytes: corpus.bytes(),
-                crc32: checksum(&corpus),
-                vocab_size: tokenizer.vocab_size(),
-                train_sequences: train.len(),
-                valid_sequences: valid.len(),
-                train_tokens: train.total_tokens(),
-            },
-            tokenizer,
-            train,
-            valid,
+        Ok(Self { facts, data })
+    }
+
+    /// The configured model on this data.
+    pub(crate) fn task<'a>(&'a self, config: &'a Config) -> Result<Box<dyn Task + 'a>, Error> {
+        Ok(match &self.data {
+            Data::Text(text) => Box::new(MaskedLm::new(config, text)?),
+            Data::Questions(questions) => Box::new(QuestionAnswering::new(config, questions)?),
+            Data::Words(words) => Box::new(LanguageModel::new(config, words)?),
+            Data::Images(images) => Box::new(Classification::new(config, images)?),
         })
     }
 
-    /// How often each token occurs in the training sequences, by id; special tokens count as never.
-    #[must_use]
-    pub fn token_counts(&self) -> Vec<f64> {
-        let mut counts = vec![0.0; self.tokenizer.vocab_size()];
-        for i in 0..self.train.len() {
-            for &id in self.train.get(i) {
-                counts[id as usize] += 1.0;
-            }
+    /// The tokenizer's vocabulary, one token a line, if there is one.
+    pub fn vocabulary(&self) -> Option<String> {
+        match &self.data {
+            Data::Text(text) => Some(text.tokenizer.vocab()),
+            Data::Questions(questions) => Some(questions.tokenizer.vocab()),
+            Data::Words(_) | Data::Images(_) => None,
         }
-        let special = self.tokenizer.specials();
-        for id in [
-            special.pad,
-            special.unk,
-            special.cls,
-            special.sep,
-            special.mask,
-        ] {
-            counts[id as usize] = 0.0;
-        }
-        counts
     }
 
-    /// Whether there is text for a training run.
+    /// The configured model in a sentence, and how many parameters it has.
     ///
     /// # Errors
-    /// [`Error::Config`] if the training or the held-out text does not fill a batch.
+    /// For an unknown or impossible size.
+    pub fn describe(&self, config: &Config) -> Result<(String, usize), Error> {
+        let task = self.task(config)?;
+        Ok((task.describe(), acclip_models::len(task.parameters())))
+    }
+
+    /// Whether there is data for a training run.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the training or the held-out data does not fill a batch.
     pub fn check_training(&self, config: &Config) -> Result<(), Error> {
         let size = config.train.batch_size;
-        enough("train.batch_size", size, &self.train, "training", config)?;
-        enough("train.batch_size", size, &self.valid, "held-out", config)
+        let facts = &self.facts;
+        enough("train.batch_size", size, facts.train_examples, "training")?;
+        enough("train.batch_size", size, facts.valid_examples, "held-out")
     }
 
     /// Whether `jobs` runs of the configured model fit in memory at a time.
@@ -127,45 +113,28 @@ impl Dataset {
     /// # Errors
     /// [`Error::Config`] with what is needed and what there is.
     pub fn check_memory(&self, config: &Config, jobs: usize) -> Result<(), Error> {
-        memory::check(config, self.tokenizer.vocab_size(), jobs)
+        memory::check(config, self.facts.labels, jobs)
     }
 
-    /// Whether there is text for a noise measurement.
+    /// Whether there is data for a noise measurement.
     ///
     /// # Errors
-    /// [`Error::Config`] if the training text has fewer than [`MIN_BATCHES`] batches.
+    /// [`Error::Config`] if there are fewer than [`MIN_BATCHES`] training batches.
     pub fn check_noise(&self, config: &Config) -> Result<(), Error> {
         let size = config.noise.batch_size.saturating_mul(MIN_BATCHES);
-        enough("noise.batch_size", size, &self.train, "training", config)
+        let examples = self.facts.train_examples;
+        enough("noise.batch_size", size, examples, "training")
     }
 }
 
-/// Refuses a text with fewer than `needed` sequences.
-fn enough(
-    key: &str,
-    needed: usize,
-    sequences: &Sequences,
-    part: &str,
-    config: &Config,
-) -> Result<(), Error> {
-    if sequences.len() >= needed {
+/// Refuses data with fewer than `needed` examples.
+fn enough(key: &str, needed: usize, examples: usize, part: &str) -> Result<(), Error> {
+    if examples >= needed {
         return Ok(());
     }
     let problem = format!(
-        "needs {needed} sequences, but the {part} text has {} of up to {} tokens; \
-         make batches or model.seq_len smaller, or the corpus larger",
-        sequences.len(),
-        config.model.seq_len
+        "needs {needed} examples, but the {part} data has {examples}; make batches or \
+         model.seq_len smaller, or the data larger"
     );
     Err(Error::config(key, problem))
-}
-
-/// Checksum of every document's text, in order.
-fn checksum(corpus: &Corpus) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for document in corpus.documents() {
-        hasher.update(document.text.as_bytes());
-        hasher.update(&[0]);
-    }
-    hasher.finalize()
 }

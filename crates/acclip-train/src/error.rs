@@ -39,6 +39,14 @@ pub enum Error {
         /// Why not, and what to do.
         problem: String,
     },
+    /// A pretrained model that cannot be used.
+    #[error("pretrained model {}: {problem}", .path.display())]
+    Pretrained {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not, and what to do.
+        problem: String,
+    },
     /// A file of norms or gradients; the text says which, what is wrong and what to do.
     #[error("{0}")]
     Input(#[source] Box<dyn std::error::Error + Send + Sync>),

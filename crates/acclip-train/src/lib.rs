@@ -3,12 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | `config` | one configuration: defaults, preset, file, `--set` |
-//! | `dataset` | corpus → tokens → masked batches |
-//! | `adapter` | corpus ↔ model ↔ optimizer, without arithmetic |
-//! | `trainer`, `metrics`, `result` | one training run, its log, how it ended |
+//! | `dataset`, `task` | data and model behind one interface: text, images, … |
+//! | `adapter` | a model's parameters as the optimizer's layout |
+//! | `trainer`, `metrics`, `events`, `result` | one training run, its logs, how it ended |
 //! | `probe` | one noise measurement |
 //! | `compare` | optimizers × settings × seeds, the tests, the verdicts |
 //! | `checkpoint`, `run_folder`, `files` | what is on disk, atomically |
+//! | `hugging_face`, `weights_file` | weights from and for other programs |
 //! | `memory` | refuses what does not fit |
 //! | `control` | progress and interruption |
 //!
@@ -21,13 +22,17 @@ pub mod config;
 mod control;
 mod dataset;
 mod error;
+mod events;
 mod files;
+mod hugging_face;
 mod memory;
 mod metrics;
 mod probe;
 mod result;
 mod run_folder;
+mod task;
 mod trainer;
+mod weights_file;
 
 pub use acclip_noise as noise;
 pub use config::Config;
@@ -35,8 +40,9 @@ pub use control::{Control, Progress, Silent, Task};
 pub use dataset::{CorpusFacts, Dataset};
 pub use error::Error;
 pub use files::write_atomic;
+pub use hugging_face::{Pretrained, read_bert, write_bert};
 pub use memory::available_memory;
-pub use probe::{Measurement, measure};
-pub use result::{Outcome, RunResult, Timing};
+pub use probe::{Measurement, measure, measured};
+pub use result::{Outcome, RunResult, Timing, Validation};
 pub use run_folder::{Provenance, RunFolder};
-pub use trainer::{checkpointed_steps, train};
+pub use trainer::{checkpointed_steps, export, train};

@@ -1,6 +1,8 @@
 //! Refuses what would not fit in memory, before the system ends the program for it.
 
+use crate::config::TaskKind;
 use crate::{Config, Error};
+use acclip_models::{Head, Stem};
 
 /// An estimate of what one training run or measurement needs, in bytes: parameters, gradient and
 /// what a measurement of noise keeps of each entry (32 bytes; a training run's optimizer keeps 12); what the
@@ -8,25 +10,65 @@ use crate::{Config, Error};
 ///
 /// Within a factor of two of the measured peak; config A of a BERT with 4 layers of 256, 16 × 128 tokens
 /// and 8192 tokens in the vocabulary comes out at 0.39 GB.
-fn estimate(config: &Config, vocab_size: usize) -> Result<f64, Error> {
-    let bert = config.bert(vocab_size)?;
+fn estimate(config: &Config, labels: usize) -> Result<f64, Error> {
+    let (parameters, example) = match config.task {
+        TaskKind::MaskedLm | TaskKind::Pretraining | TaskKind::QuestionAnswering => {
+            bert(config, labels)?
+        }
+        TaskKind::LanguageModel => transformer_xl(config, labels)?,
+        TaskKind::ImageClassification => image_model(config, labels)?,
+    };
+    let batch = config.train.batch_size.max(config.noise.batch_size) as f64;
+    Ok(4.0 * (10.0 * parameters + batch * example))
+}
+
+/// Numbers in the parameters, and numbers that are kept of an example. They are counted, not listed: the list itself may
+/// be what does not fit.
+type Numbers = (f64, f64);
+
+fn bert(config: &Config, vocab_size: usize) -> Result<Numbers, Error> {
+    let bert = config.bert(vocab_size, Head::MaskedLm)?;
     let size = |x: usize| x as f64;
     let (h, t, v) = (size(bert.hidden), size(bert.max_len), size(bert.vocab_size));
     let (layers, heads, ff) = (size(bert.layers), size(bert.heads), size(bert.feed_forward));
-    let batch = size(config.train.batch_size.max(config.noise.batch_size));
-    // Counted, not listed: the list itself may be what does not fit.
     let parameters = (v + t) * h + layers * (4.0 * h * h + 2.0 * h * ff) + h * h;
     let block = t * (9.0 * h + 2.0 * ff) + heads * t * t;
     let scores = 0.15 * t * v;
-    Ok(4.0 * (10.0 * parameters + batch * (layers * block + scores)))
+    Ok((parameters, layers * block + scores))
+}
+
+fn transformer_xl(config: &Config, words: usize) -> Result<Numbers, Error> {
+    let xl = config.transformer_xl(words)?;
+    let size = |x: usize| x as f64;
+    let (h, t, v) = (size(xl.hidden), size(xl.target_len), size(words));
+    let (layers, ff) = (size(xl.layers), size(xl.feed_forward));
+    let (all, inner) = (t + size(xl.memory_len), size(xl.heads * xl.head_width));
+    let parameters = v * h + layers * (5.0 * h * inner + 2.0 * h * ff);
+    let block = all * 3.0 * inner + t * (9.0 * h + 2.0 * ff) + 2.0 * size(xl.heads) * t * all;
+    Ok((parameters, layers * block + t * v))
+}
+
+/// Of a ResNet-18 with the small stem, what is kept is about 60 times the pixels times the channels of the first stage;
+/// the large stem keeps a sixteenth of it.
+fn image_model(config: &Config, classes: usize) -> Result<Numbers, Error> {
+    const KEPT: f64 = 60.0;
+    let model = config.image_model(3, classes)?;
+    let parameters = acclip_models::len(&model.parameters()) as f64;
+    let side = config.images.size.unwrap_or(32) as f64;
+    let pixels = match config.model.stem {
+        Stem::Small => side * side,
+        Stem::Large => side * side / 16.0,
+    };
+    let width = config.model.width.unwrap_or(64) as f64;
+    Ok((parameters, KEPT * pixels * width))
 }
 
 /// Refuses a model that `jobs` runs at a time have no memory for.
-pub(crate) fn check(config: &Config, vocab_size: usize, jobs: usize) -> Result<(), Error> {
+pub(crate) fn check(config: &Config, labels: usize, jobs: usize) -> Result<(), Error> {
     let Some(available) = available_memory() else {
         return Ok(());
     };
-    let needed = estimate(config, vocab_size)? * jobs as f64;
+    let needed = estimate(config, labels)? * jobs as f64;
     match needed <= available {
         true => Ok(()),
         false => Err(Error::config(

@@ -1,6 +1,7 @@
 //! How a run ended, and what it cost.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Seconds spent, by what they were spent on, and tokens seen.
@@ -14,7 +15,7 @@ pub struct Timing {
     pub backward: f64,
     /// Optimizer steps.
     pub optimizer: f64,
-    /// Tokens in the training batches, padding not counted.
+    /// Tokens in the training batches, padding not counted; images, where there are such.
     pub tokens: u64,
 }
 
@@ -39,6 +40,29 @@ impl Timing {
     }
 }
 
+/// How well a run did on the held-out data at one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// The step.
+    pub step: u64,
+    /// Mean loss of the training batches since the last validation, in nats; `None` before the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
+    /// Loss on the held-out data, in nats: per masked token, word, question or image.
+    #[serde(rename = "valid_loss")]
+    pub loss: f64,
+    /// Share of the predictions that are right, where the task has single ones.
+    #[serde(
+        rename = "valid_accuracy",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub accuracy: Option<f64>,
+    /// What else the task is judged by, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -53,16 +77,38 @@ pub struct RunResult {
     /// The step at which the loss or the gradient left the finite numbers, or the loss exceeded ten
     /// times that of a uniform guess; `None` for a run that came to its end.
     pub diverged_at: Option<u64>,
-    /// Validation loss after the last step, in nats per masked token; `None` if diverged.
+    /// The last step, which is earlier than planned where the validation loss stalled.
+    pub steps: u64,
+    /// Validation loss after the last step, in nats; `None` if diverged.
     pub valid_loss: Option<f64>,
-    /// Share of the masked tokens of the validation found after the last step.
+    /// Share of the predictions that are right after the last step, where the task has single ones.
     pub valid_accuracy: Option<f64>,
+    /// What else the task is judged by, after the last step.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
     /// Mean share of coordinates clipped (for a global clip: share of steps).
     pub clip_rate: f64,
-    /// (step, validation loss, validation accuracy), from step 0 on.
-    pub curve: Vec<(u64, f64, f64)>,
+    /// Every validation, from step 0 on.
+    pub curve: Vec<Validation>,
     /// Seconds by part.
     pub timing: Timing,
+}
+
+impl RunResult {
+    /// A metric after the last step: `loss`, `accuracy` or one of the scores; `None` if diverged or if there is no such.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        match name {
+            "loss" => self.valid_loss,
+            "accuracy" => self.valid_accuracy,
+            name => self.scores.get(name).copied(),
+        }
+    }
+
+    /// What is to be small: the loss, or a score with its sign turned.
+    pub(crate) fn badness(&self, judge: &str) -> Option<f64> {
+        let metric = self.metric(judge)?;
+        Some(if judge == "loss" { metric } else { -metric })
+    }
 }
 
 /// A finished or interrupted computation.

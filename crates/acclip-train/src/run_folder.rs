@@ -6,14 +6,14 @@
 //! DIR/lock          held while a process works here
 //! ```
 
+use crate::Error;
 use crate::files::{read, write_atomic, write_json};
-use crate::{Config, Error};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Grows when the files of a run folder change in a way that older programs cannot read.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// The files that stand in a folder before `run.json` does.
 const BEGINNING: [&str; 4] = ["lock", "config.toml", "config.toml.tmp", "run.json.tmp"];
@@ -27,7 +27,7 @@ pub struct Provenance {
     /// Checksum of config.toml; whoever makes a folder leaves it 0.
     #[serde(default)]
     pub config_crc32: u32,
-    /// What made it: `compare`, `noise` or `train`.
+    /// What made it: `compare`, `noise`, `train` or `paper`.
     pub command: String,
     /// Version of the program.
     pub version: String,
@@ -39,7 +39,7 @@ pub struct Provenance {
     pub started: String,
     /// The seed.
     pub seed: u64,
-    /// Checksum of the corpus.
+    /// Checksum of the data.
     pub corpus_crc32: u32,
 }
 
@@ -52,11 +52,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a new run folder, and writes where it comes from and its configuration.
+    /// Makes a new run folder, and writes where it comes from and its configuration, a TOML file.
     ///
     /// # Errors
     /// [`Error::RunFolder`] if the folder has files in it already.
-    pub fn create(path: &Path, provenance: Provenance, config: &Config) -> Result<Self, Error> {
+    pub fn create(path: &Path, provenance: Provenance, config: &str) -> Result<Self, Error> {
         let refuse = |problem: String| Error::RunFolder {
             path: path.to_path_buf(),
             problem,
@@ -74,13 +74,12 @@ impl RunFolder {
             }
         }
         let lock = lock(path)?;
-        let text = config.to_toml();
         let provenance = Provenance {
             format: FORMAT,
-            config_crc32: crc32fast::hash(text.as_bytes()),
+            config_crc32: crc32fast::hash(config.as_bytes()),
             ..provenance
         };
-        write_atomic(&path.join("config.toml"), text.as_bytes())?;
+        write_atomic(&path.join("config.toml"), config.as_bytes())?;
         write_json(&path.join("run.json"), &provenance)?;
         Ok(Self {
             path: path.to_path_buf(),
@@ -94,7 +93,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::RunFolder`] if it is not a run folder, is of another command or another format, or
     /// another process works in it, or its configuration was edited.
-    pub fn open(path: &Path, command: &str) -> Result<(Self, Config), Error> {
+    pub fn open(path: &Path, command: &str) -> Result<(Self, String), Error> {
         let refuse = |problem: String| Error::RunFolder {
             path: path.to_path_buf(),
             problem,
@@ -125,13 +124,12 @@ impl RunFolder {
                            belong to the old one; restore it, or begin a new run with --config";
             return Err(refuse(problem.into()));
         }
-        let config = Config::from_toml(&config.to_string_lossy(), &text)?;
         let folder = Self {
             path: path.to_path_buf(),
             provenance,
             _lock: lock(path)?,
         };
-        Ok((folder, config))
+        Ok((folder, text))
     }
 
     /// Whether this program, on this corpus, continues the run to the same bits; `warn` is told of
@@ -143,9 +141,8 @@ impl RunFolder {
         if crc32 != self.provenance.corpus_crc32 {
             return Err(Error::RunFolder {
                 path: self.path.clone(),
-                problem:
-                    "the corpus has changed since the run began; restore it, or begin a new run"
-                        .into(),
+                problem: "the data has changed since the run began; restore it, or begin a new run"
+                    .into(),
             });
         }
         if commit != self.provenance.commit {

@@ -1,40 +1,42 @@
 //! One training run: steps, validation, checkpoints, and a result.
 //!
 //! A run is a function of its configuration, its corpus and its seed. The state between two steps is
-//! the parameters, the optimizer's slots and the step number t, and nothing else: the batch, its masks
-//! and the dropout masks of step t come from generators keyed by (seed, purpose, t). A run that is
-//! stopped and resumed therefore gives the same bits as one that was not.
+//! the parameters, the optimizer's slots, what the task carries, and the step number t, and nothing else: the
+//! batch, its masks and the dropout masks of step t come from generators keyed by (seed, purpose, t). A run that
+//! is stopped and resumed therefore gives the same bits as one that was not.
+//!
+//! With `train.accumulate` = k, a step has k batches, and its gradient is the mean of theirs. With `train.patience`
+//! = p, a run ends after p validations that are not better than the best before them.
 //!
 //! ```text
 //! FOLDER/metrics.jsonl   a line a step (loss, norms, clip rate), a line a validation
-//! FOLDER/checkpoints/    the newest two
+//! FOLDER/tensorboard/    the same as TensorBoard's event file, where `train.tensorboard` is on
+//! FOLDER/checkpoints/    the newest two, and those of the steps `train.keep`
 //! FOLDER/result.json     how it ended; where this is, the run is over
 //! ```
 
-use crate::adapter::{Batches, layout};
-use crate::checkpoint::{self, Array, Checkpoint};
+use crate::adapter::layout;
+use crate::checkpoint::{self, Array, Checkpoint, Keep};
 use crate::config::TrainConfig;
 use crate::files::{read, write_json};
 use crate::metrics::{Metrics, MetricsLog};
-use crate::result::{Clock, Outcome, RunResult, Timing};
+use crate::result::{Clock, Outcome, RunResult, Timing, Validation};
+use crate::task::{Ask, Carried, Place, Scores, Task};
 use crate::{Config, Control, Dataset, Error};
-use acclip_data::{Order, Pass, Purpose, rng};
-use acclip_models::{Bert, Evaluation};
+use acclip_data::Order;
 use acclip_optim::{Layout, Optimizer, State, Tensor};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Initial parameters.
-const INIT: Purpose = Purpose::new("init");
-/// Dropout masks.
-const DROPOUT: Purpose = Purpose::new("dropout");
 /// Where a checkpoint keeps the optimizer's state.
 const STATE: &str = "optimizer/";
-/// A loss beyond this many times ln V, the loss of a uniform guess, counts as diverged.
+/// Where a checkpoint keeps what the task carries.
+const CARRIED: &str = "carried/";
+/// A loss beyond this many times that of a uniform guess counts as diverged.
 const DIVERGED: f64 = 10.0;
 
 /// What a checkpoint remembers beside the arrays.
@@ -43,25 +45,38 @@ struct Record {
     step: u64,
     /// What the optimizer's state is besides arrays.
     state: BTreeMap<String, String>,
-    clipped: f64,
-    curve: Vec<(u64, f64, f64)>,
+    tally: Tally,
+    curve: Vec<Validation>,
     timing: Timing,
+}
+
+/// Sums over steps.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Tally {
+    /// Shares of coordinates that were clipped.
+    clipped: f64,
+    /// Training losses since the last validation.
+    losses: f64,
+    /// Steps since then.
+    steps: u64,
 }
 
 /// A training run in progress.
 pub(crate) struct Trainer<'a> {
     config: &'a Config,
-    dataset: &'a Dataset,
     folder: PathBuf,
-    model: Bert,
+    task: Box<dyn Task + 'a>,
     optimizer: Optimizer,
     layout: Layout,
     params: Arc<Vec<f32>>,
     grad: Vec<f32>,
+    /// The gradient of one part of a batch, where there are several.
+    part: Vec<f32>,
     state: State<f32>,
+    carried: Carried,
     order: Order,
-    clipped: f64,
-    curve: Vec<(u64, f64, f64)>,
+    tally: Tally,
+    curve: Vec<Validation>,
     timing: Timing,
 }
 
@@ -96,13 +111,6 @@ pub fn train(
     Ok(outcome)
 }
 
-/// The parameters at which a run starts, for a model of `config`.
-pub(crate) fn initial(config: &Config, model: &Bert) -> Vec<f32> {
-    model
-        .config()
-        .init(&mut rng::stream(config.seed, INIT, 0, 0))
-}
-
 /// The steps of which the run in `folder` has checkpoints, oldest first.
 ///
 /// # Errors
@@ -111,13 +119,32 @@ pub fn checkpointed_steps(folder: &Path) -> Result<Vec<u64>, Error> {
     checkpoint::steps(&folder.join("checkpoints"))
 }
 
-/// The step and the parameters of a checkpoint in a run's folder, the newest if no step is named.
+/// Writes the model of the newest checkpoint of the run in `folder` into `folder/model`, in the form in which others
+/// read it: Hugging Face's or torchvision's; of questions, the predictions as well.
+///
+/// # Errors
+/// [`Error::RunFolder`] if there is no checkpoint; [`Error::Io`].
+pub fn export(
+    config: &Config,
+    dataset: &Dataset,
+    folder: &Path,
+    control: Control,
+) -> Result<PathBuf, Error> {
+    let task = dataset.task(config)?;
+    let (_, params, carried) = checkpointed(folder, None, &*task, control)?;
+    let model = folder.join("model");
+    fs::create_dir_all(&model).map_err(Error::io("create", &model))?;
+    task.export(&Arc::new(params), &carried, &model)?;
+    Ok(model)
+}
+
+/// The step, the parameters and what is carried, of a checkpoint in a run's folder, the newest if no step is named.
 pub(crate) fn checkpointed(
     folder: &Path,
     step: Option<u64>,
-    model: &Bert,
+    task: &dyn Task,
     control: Control,
-) -> Result<(u64, Vec<f32>), Error> {
+) -> Result<(u64, Vec<f32>, Carried), Error> {
     let checkpoints = folder.join("checkpoints");
     let warn = |text: &str| control.progress.warn(text);
     let found = match step {
@@ -128,20 +155,20 @@ pub(crate) fn checkpointed(
         path: folder.to_path_buf(),
         problem: "has no checkpoint to measure at; name the folder of an `acclip train` run".into(),
     })?;
-    let layout = layout(model.parameters())?;
+    let layout = layout(task.parameters())?;
     let step = found.meta.step;
-    Ok((step, take(&mut found, "params", &layout, &checkpoints)?))
+    let params = take(&mut found, "params", &layout, &checkpoints)?;
+    Ok((step, params, take_carried(&mut found)))
 }
 
-/// The steps of the checkpoints that a finished run leaves, whatever happened on its way: the last
-/// two of those planned.
+/// The steps of the checkpoints that a finished run leaves, whatever happened on its way: those that were to be
+/// kept, and the last two of those planned.
 pub(crate) fn kept_steps(train: &TrainConfig) -> Vec<u64> {
-    let mut steps = vec![train.steps];
     let before = (train.steps - 1) / train.checkpoint_every * train.checkpoint_every;
-    if before > 0 {
-        steps.insert(0, before);
-    }
-    steps
+    let planned = [before, train.steps].into_iter().filter(|step| *step > 0);
+    let kept = train.keep.iter().copied().filter(|k| *k <= train.steps);
+    let all: BTreeSet<u64> = planned.chain(kept).collect();
+    all.into_iter().collect()
 }
 
 impl<'a> Trainer<'a> {
@@ -151,24 +178,29 @@ impl<'a> Trainer<'a> {
         folder: &Path,
         control: Control,
     ) -> Result<Self, Error> {
-        let model = config.build(dataset.tokenizer.vocab_size())?;
+        let task = dataset.task(config)?;
         let optimizer = config.optimizer()?;
-        let layout = layout(model.parameters())?;
+        let layout = layout(task.parameters())?;
+        let (examples, train) = (task.examples(), &config.train);
         let mut trainer = Self {
             config,
-            dataset,
             folder: folder.to_path_buf(),
-            params: Arc::new(initial(config, &model)),
+            params: Arc::new(task.initial()),
             grad: vec![0.0; layout.len()],
+            part: Vec::new(),
             state: optimizer.init(&layout),
-            order: Order::new(dataset.train.len(), config.train.batch_size, config.seed)?,
-            clipped: 0.0,
+            carried: task.carried(),
+            order: Order::new(examples, train.batch_size, config.seed)?,
+            tally: Tally::default(),
             curve: Vec::new(),
             timing: Timing::default(),
-            model,
+            task,
             optimizer,
             layout,
         };
+        if train.accumulate > 1 {
+            trainer.part = vec![0.0; trainer.layout.len()];
+        }
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let warn = |text: &str| control.progress.warn(text);
         if let Some(found) = Checkpoint::newest(&trainer.checkpoints(), &warn)? {
@@ -184,16 +216,20 @@ impl<'a> Trainer<'a> {
     /// Trains from the current step to the end, or until it diverges or is asked to stop.
     fn run(mut self, control: Control) -> Result<Outcome<RunResult>, Error> {
         let done = (!self.curve.is_empty()).then_some(self.state.t);
-        let mut log = MetricsLog::open(&self.folder.join("metrics.jsonl"), done)?;
         let train = &self.config.train;
+        let mut log = MetricsLog::open(&self.folder, done, train.tensorboard)?;
         let name = self.describe();
-        let mut task = control.progress.begin(&name, train.steps);
+        let mut shown = control.progress.begin(&name, train.steps);
         let mut diverged_at = None;
         if self.curve.is_empty() {
             let line = self.validate()?;
             log.write(&line)?;
+            if train.keep.contains(&0) {
+                log.flush()?;
+                self.save()?;
+            }
         }
-        while self.state.t < train.steps {
+        while self.state.t < train.steps && !self.has_stalled() {
             if control.stopped() {
                 log.flush()?;
                 self.save()?;
@@ -207,16 +243,16 @@ impl<'a> Trainer<'a> {
             if validates && !matches!(line, Metrics::Diverged { .. }) {
                 line = self.validate()?;
                 log.write(&line)?;
-                if let Metrics::Validation { valid_loss, .. } = line {
-                    message = format!("validation loss {valid_loss:.3}");
+                if let Metrics::Validation(validation) = &line {
+                    message = format!("validation loss {:.3}", validation.loss);
                 }
             }
             if let Metrics::Diverged { step, .. } = line {
                 diverged_at = Some(step);
                 break;
             }
-            task.update(t, &message);
-            if t.is_multiple_of(train.checkpoint_every) || t == train.steps {
+            shown.update(t, &message);
+            if self.is_planned(t) || train.keep.contains(&t) || self.has_stalled() {
                 log.flush()?;
                 self.save()?;
             }
@@ -229,39 +265,72 @@ impl<'a> Trainer<'a> {
             threshold: self.optimizer.threshold(),
             seed: self.config.seed,
             diverged_at,
-            valid_loss: last.map(|point| point.1),
-            valid_accuracy: last.map(|point| point.2),
-            clip_rate: self.clipped / self.state.t.max(1) as f64,
+            steps: self.state.t,
+            valid_loss: last.map(|v| v.loss),
+            valid_accuracy: last.and_then(|v| v.accuracy),
+            scores: last.map_or_else(BTreeMap::new, |v| v.scores.clone()),
+            clip_rate: self.tally.clipped / self.state.t.max(1) as f64,
             curve: self.curve,
             timing: self.timing,
         }))
     }
 
-    /// One step: batch, forward, backward, update. Divergence is a kind of line.
+    /// Whether a checkpoint is due at step `t` by the plan.
+    fn is_planned(&self, t: u64) -> bool {
+        let train = &self.config.train;
+        t.is_multiple_of(train.checkpoint_every) || t == train.steps
+    }
+
+    /// Whether the last `train.patience` validations have not been better than the best before them.
+    fn has_stalled(&self) -> bool {
+        let patience = self.config.train.patience;
+        let losses: Vec<f64> = self.curve.iter().map(|v| v.loss).collect();
+        if patience == 0 || losses.len() <= patience {
+            return false;
+        }
+        let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let (before, last) = losses.split_at(losses.len() - patience);
+        best(last) >= best(before)
+    }
+
+    /// Loss and gradient of the batch of step `t`, the mean over its parts.
+    fn gradient(&mut self, t: u64) -> Result<f64, Error> {
+        let parts = self.config.train.accumulate as u64;
+        let mut sum = 0.0;
+        for part in 0..parts {
+            let ask = Ask {
+                params: &self.params,
+                indices: self.order.indices((t - 1) * parts + part),
+                place: Place::Training { step: t, part },
+            };
+            let grad = match part {
+                0 => &mut self.grad,
+                _ => &mut self.part,
+            };
+            sum += (self.task).gradient(&ask, &mut self.carried, grad, &mut self.timing)?;
+            if part > 0 {
+                for (total, g) in self.grad.iter_mut().zip(&self.part) {
+                    *total += g;
+                }
+            }
+        }
+        if parts > 1 {
+            let scale = 1.0 / parts as f32;
+            self.grad.iter_mut().for_each(|g| *g *= scale);
+        }
+        Ok(sum / parts as f64)
+    }
+
+    /// One step: gradient and update. Divergence is a kind of line.
     fn step(&mut self) -> Result<Metrics, Error> {
         let t = self.state.t + 1;
-        let seed = self.config.seed;
-        let mut clock = Clock::start();
-
-        let batches = Batches::new(self.dataset, self.config, &self.model, Purpose::MASK);
-        let indices = self.order.indices(t - 1);
-        let batch = batches.get(&self.dataset.train, indices, t);
-        self.timing.data += clock.lap();
-
-        let mut dropout = rng::stream(seed, DROPOUT, t, 0);
-        let forward = self
-            .model
-            .forward(&self.params, &batch.view(), Some(&mut dropout))?;
-        let loss = forward.loss;
-        self.timing.forward += clock.lap();
+        let loss = self.gradient(t)?;
         if self.is_diverged(loss) {
             let diverged = format!("loss {loss}");
             return Ok(Metrics::Diverged { step: t, diverged });
         }
 
-        forward.backward(&mut self.grad)?;
-        self.timing.backward += clock.lap();
-
+        let mut clock = Clock::start();
         let learning_rate = self.config.optimizer.learning_rate * self.config.train.schedule_at(t);
         let step = self.optimizer.step(
             learning_rate,
@@ -283,8 +352,9 @@ impl<'a> Trainer<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        self.timing.tokens += batch.tokens();
-        self.clipped += stats.clipped;
+        self.tally.clipped += stats.clipped;
+        self.tally.losses += loss;
+        self.tally.steps += 1;
         Ok(Metrics::Step {
             step: t,
             loss,
@@ -297,36 +367,32 @@ impl<'a> Trainer<'a> {
 
     /// Whether a loss is beyond what a model that learns has.
     fn is_diverged(&self, loss: f64) -> bool {
-        let uniform = (self.dataset.facts.vocab_size as f64).ln();
-        loss.is_nan() || loss > DIVERGED * uniform
+        loss.is_nan() || loss > DIVERGED * self.task.uniform_loss()
     }
 
-    /// Loss and accuracy on the held-out text, the same batches and masks at every step and seed.
+    /// How well the model does on the held-out data.
     fn validate(&mut self) -> Result<Metrics, Error> {
-        let batches = Batches::new(self.dataset, self.config, &self.model, Purpose::VALID);
-        let valid = &self.dataset.valid;
-        let seed = self.config.corpus.split_seed;
-        let pass = Pass::new(valid.len(), self.config.train.batch_size, seed)?;
-        let (mut loss, mut correct, mut masked) = (0.0, 0, 0);
-        for indices in pass.batches().take(self.config.train.eval_batches) {
-            let batch = batches.get(valid, indices, 0);
-            let e: Evaluation = self.model.evaluate(&self.params, &batch.view())?;
-            loss += e.loss * e.masked as f64;
-            correct += e.correct;
-            masked += e.masked;
-        }
-        let (valid_loss, valid_accuracy) = (loss / masked as f64, correct as f64 / masked as f64);
+        let Scores {
+            loss,
+            accuracy,
+            others: scores,
+        } = self.task.evaluate(&self.params, &self.carried)?;
         let step = self.state.t;
-        if self.is_diverged(valid_loss) {
-            let diverged = format!("validation loss {valid_loss}");
+        if self.is_diverged(loss) {
+            let diverged = format!("validation loss {loss}");
             return Ok(Metrics::Diverged { step, diverged });
         }
-        self.curve.push((step, valid_loss, valid_accuracy));
-        Ok(Metrics::Validation {
+        let Tally { losses, steps, .. } = self.tally;
+        (self.tally.losses, self.tally.steps) = (0.0, 0);
+        let validation = Validation {
             step,
-            valid_loss,
-            valid_accuracy,
-        })
+            train_loss: (steps > 0).then(|| losses / steps as f64),
+            loss,
+            accuracy,
+            scores,
+        };
+        self.curve.push(validation.clone());
+        Ok(Metrics::Validation(validation))
     }
 
     /// The run in a few words.
@@ -364,17 +430,24 @@ impl<'a> Trainer<'a> {
                 (vec![tensor.len()], array),
             )
         });
-        let arrays: BTreeMap<_, _> = params.chain(state).collect();
+        let carried = self.carried.0.iter().map(|(name, shape, values)| {
+            let array = (shape.clone(), Array::F32(values.clone()));
+            (format!("{CARRIED}{name}"), array)
+        });
+        let arrays: BTreeMap<_, _> = params.chain(state).chain(carried).collect();
         let meta = Record {
             step: self.state.t,
             state: self.state.header(&self.layout),
-            clipped: self.clipped,
+            tally: self.tally,
             curve: self.curve.clone(),
             timing: self.timing,
         };
-        let train = &self.config.train;
-        let planned = |t: u64| t.is_multiple_of(train.checkpoint_every) || t == train.steps;
-        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t, planned)
+        let keep = |t: u64| match t {
+            t if self.config.train.keep.contains(&t) => Keep::Always,
+            t if self.is_planned(t) => Keep::Newest,
+            _ => Keep::UntilNext,
+        };
+        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t, keep)
     }
 
     /// Takes over parameters, optimizer state and step from a checkpoint.
@@ -385,6 +458,7 @@ impl<'a> Trainer<'a> {
             problem,
         };
         self.params = Arc::new(take(&mut found, "params", &self.layout, &folder)?);
+        self.carried = take_carried(&mut found);
         let mut tensors = Vec::new();
         for (name, (_, array)) in &found.arrays {
             let Some(slot) = name.strip_prefix(STATE) else {
@@ -406,11 +480,26 @@ impl<'a> Trainer<'a> {
         }
         self.state = State::restore(&self.optimizer, &self.layout, &found.meta.state, tensors)
             .map_err(|error| refuse(error.to_string()))?;
-        self.clipped = found.meta.clipped;
+        self.tally = found.meta.tally;
         self.curve = found.meta.curve;
         self.timing = found.meta.timing;
         Ok(())
     }
+}
+
+/// Takes what a task carries out of a checkpoint.
+fn take_carried(found: &mut Checkpoint<Record>) -> Carried {
+    let arrays = std::mem::take(&mut found.arrays);
+    let mut carried = Carried::default();
+    for (name, (shape, array)) in arrays {
+        match (name.strip_prefix(CARRIED), array) {
+            (Some(short), Array::F32(values)) => carried.0.push((short.into(), shape, values)),
+            (_, array) => {
+                found.arrays.insert(name, (shape, array));
+            }
+        }
+    }
+    carried
 }
 
 /// Takes the arrays `slot/…` of a checkpoint as one flat buffer, and names all that do not fit.

@@ -220,6 +220,6 @@ fn a_run_that_diverges_at_its_last_step_is_not_a_success() {
     let run = || finished(&config, &dataset, &folder.path().join("run"));
     let result = run();
     assert_eq!((result.diverged_at, result.valid_loss), (Some(1), None));
-    assert!(result.curve.iter().all(|point| point.1.is_finite()));
+    assert!(result.curve.iter().all(|point| point.loss.is_finite()));
     assert_eq!(run(), result, "read back from its file");
 }

@@ -2,8 +2,8 @@
 
 use crate::args::{BenchTrain, TrainConfig};
 use acclip_models::{
-    Bert, BertConfig, ImageBatch, Input, MaskedBatch, Normalization, Parameter, ResNet,
-    ResNetConfig, RunningStatistics, Stem,
+    Bert, BertConfig, Head, ImageBatch, ImageModel, ImageModelConfig, Input, MaskedBatch,
+    Normalization, Parameter, RunningStatistics, Stem,
 };
 use acclip_optim::{Block, Hyper, Layout, Optimizer, State};
 use acclip_train::Error;
@@ -26,7 +26,7 @@ pub const SEED: u64 = 0;
 /// A model, and the batch that it sees at every step.
 pub enum Model {
     Bert(Bert, Tokens),
-    ResNet(ResNet, Images, RunningStatistics<f32>),
+    ResNet(ImageModel, Images, RunningStatistics<f32>),
 }
 
 impl Model {
@@ -36,12 +36,8 @@ impl Model {
             TrainConfig::A => (4, 256, 4, 16),
             TrainConfig::B => (2, 768, 12, 4),
             TrainConfig::C => {
-                let config = ResNetConfig {
-                    stem: Stem::Small,
-                    channels: 3,
-                    classes: CLASSES,
-                };
-                let model = ResNet::new(config, &device)?.with_stock_operations(args.stock);
+                let config = ImageModelConfig::named("resnet18", Stem::Small, 3, CLASSES)?;
+                let model = ImageModel::new(config, &device)?.with_stock_operations(args.stock);
                 let running = model.running_statistics();
                 return Ok(Model::ResNet(model, Images::draw(generator), running));
             }
@@ -56,6 +52,8 @@ impl Model {
             segments: 2,
             dropout: args.dropout,
             attention: true,
+            layer_norm_eps: BertConfig::LAYER_NORM_EPS,
+            head: Head::MaskedLm,
         };
         let model = Bert::new(config, &device)?
             .with_stock_operations(args.stock)
@@ -73,7 +71,7 @@ impl Model {
     fn init(&self, generator: &mut ChaCha8Rng) -> Vec<f32> {
         match self {
             Model::Bert(model, _) => model.config().init(generator),
-            Model::ResNet(model, ..) => model.config().init(generator),
+            Model::ResNet(model, ..) => model.init(generator),
         }
     }
 
@@ -139,7 +137,7 @@ impl Subject {
             }
             Model::ResNet(model, images, running) => {
                 let normalization = Normalization::Batch(running);
-                let forward = model.forward(&self.params, &images.view(), normalization)?;
+                let forward = model.forward(&self.params, &images.view(), normalization, None)?;
                 (self.loss, self.copied) = (forward.loss, forward.copied());
                 let forward_end = Instant::now();
                 forward.backward(grad)?;
@@ -217,6 +215,7 @@ impl Tokens {
             real: &self.real,
             positions: &self.positions,
             labels: &self.labels,
+            next: None,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The report of a comparison.
 
-use super::noise::{
-    NOISE_CAPTION, References, growth, hill, histogram, noise_header, noise_row, reference_caption,
-};
 use super::training::curve_table;
 use super::{again, facts, number, setting, speed_text, spread};
+use acclip_paper::figures::{
+    NOISE_CAPTION, References, growth, hill, histogram, noise_header, noise_row, reference_caption,
+};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
 use acclip_train::compare::stats::mean_sd;
 use acclip_train::compare::summary::{Row, Summary, p_value};
@@ -109,7 +109,7 @@ pub fn noise_table(summary: &Summary) -> Table {
 }
 
 /// Validation curves: mean over seeds with a band of one standard deviation.
-fn curves(summary: &Summary) -> Figure {
+fn curves(summary: &Summary, unit: &str) -> Figure {
     let mut series = Vec::new();
     for row in &summary.optimizers {
         let whole: Vec<&RunResult> = row
@@ -123,10 +123,10 @@ fn curves(summary: &Summary) -> Figure {
             .map(|i| {
                 let losses: Vec<f64> = whole
                     .iter()
-                    .filter_map(|r| Some(r.curve.get(i)?.1))
+                    .filter_map(|r| Some(r.curve.get(i)?.loss))
                     .collect();
                 let (mean, sd) = mean_sd(&losses);
-                (first.curve[i].0 as f64, mean, sd)
+                (first.curve[i].step as f64, mean, sd)
             })
             .collect();
         let band: Vec<_> = points
@@ -144,13 +144,13 @@ fn curves(summary: &Summary) -> Figure {
                   standard deviation."
                 .into(),
         x: Axis::linear("step"),
-        y: Axis::linear("validation loss (nats per masked token)"),
+        y: Axis::linear(format!("validation loss (nats per {unit})")),
         series,
     }
 }
 
 /// Final validation loss against learning rate, from the tuning runs.
-fn sensitivity(summary: &Summary) -> Figure {
+fn sensitivity(summary: &Summary, unit: &str) -> Figure {
     let series = summary.optimizers.iter().map(|row| {
         let mut rates: Vec<f64> = row.tuning.iter().map(|r| r.learning_rate).collect();
         rates.sort_by(f64::total_cmp);
@@ -169,7 +169,7 @@ fn sensitivity(summary: &Summary) -> Figure {
                   valley is easy to tune. Diverged runs have no point."
             .into(),
         x: Axis::log("learning rate"),
-        y: Axis::linear("validation loss (nats per masked token)"),
+        y: Axis::linear(format!("validation loss (nats per {unit})")),
         series: series.collect(),
     }
 }
@@ -189,8 +189,8 @@ pub fn of_comparison(
                 title: "The optimizers".into(),
                 items: vec![
                     Item::Table(optimizer_table(summary)),
-                    Item::Figure(curves(summary)),
-                    Item::Figure(sensitivity(summary)),
+                    Item::Figure(curves(summary, config.task.unit())),
+                    Item::Figure(sensitivity(summary, config.task.unit())),
                     Item::Table(order_table(summary)),
                 ],
             },
@@ -201,7 +201,7 @@ pub fn of_comparison(
             Section {
                 title: "The setting".into(),
                 items: vec![
-                    setting(config, &summary.corpus)?,
+                    setting(&summary.corpus, &summary.described, summary.parameters),
                     Item::Text(format!(
                         "Speed of one run (of {} at a time): {}.",
                         summary.jobs,

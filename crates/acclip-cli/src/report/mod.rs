@@ -5,6 +5,7 @@
 
 mod comparison;
 mod noise;
+mod paper;
 mod text;
 mod theory;
 mod training;
@@ -12,14 +13,17 @@ mod verdict;
 
 pub use comparison::{compare_tables, measurements, of_comparison};
 pub use noise::{norms_table, of_noise, of_noise_file};
-pub use text::{calibration_text, comparison_text, noise_file_text, noise_text, training_text};
+pub use paper::paper_report;
+pub use text::{
+    calibration_text, columns, comparison_text, noise_file_text, noise_text, training_text,
+};
 #[cfg(test)]
 pub use theory::theory_example;
 pub use theory::{amount, of_theory, theory_tables, theory_text};
 pub use training::{curve_table, of_training};
 
 use acclip_report::{Item, Section};
-use acclip_train::{Config, CorpusFacts, Error, Provenance, Timing};
+use acclip_train::{Config, CorpusFacts, Provenance, Timing};
 
 /// A number for a reader: four significant digits, without an exponent where that is short.
 pub(crate) fn number(x: f64) -> String {
@@ -55,36 +59,18 @@ fn facts(provenance: &Provenance, corpus: &CorpusFacts) -> Vec<(String, String)>
             format!("acclip {} ({})", provenance.version, provenance.commit),
         ),
         ("machine", provenance.machine.clone()),
-        ("corpus", corpus.source.clone()),
+        ("data", corpus.source.clone()),
     ]
     .map(|(name, value)| (name.to_string(), value))
     .to_vec()
 }
 
-/// The text and the model, in a sentence each.
-fn setting(config: &Config, corpus: &CorpusFacts) -> Result<Item, Error> {
-    let m = &config.model;
-    Ok(Item::Text(format!(
-        "Corpus: {} — {} documents, {:.1} MB, a vocabulary of {} tokens; {} training and {} held-out \
-         sequences of up to {} tokens.\n\nModel: BERT “{}”{} with a masked-LM head, {} parameters, \
-         dropout {}, on {:?} input.",
-        corpus.source,
-        corpus.documents,
-        corpus.bytes as f64 / 1e6,
-        corpus.vocab_size,
-        corpus.train_sequences,
-        corpus.valid_sequences,
-        m.seq_len,
-        m.size,
-        if m.attention {
-            ""
-        } else {
-            " without attention"
-        },
-        config.parameters(corpus.vocab_size)?,
-        config.bert(corpus.vocab_size)?.dropout,
-        m.input
-    )))
+/// The data and the model, in a sentence each.
+fn setting(corpus: &CorpusFacts, model: &str, parameters: usize) -> Item {
+    Item::Text(format!(
+        "Data: {} — {}; {} labels; {} training and {} held-out examples.\n\nModel: {model}; {parameters} parameters.",
+        corpus.source, corpus.content, corpus.labels, corpus.train_examples, corpus.valid_examples,
+    ))
 }
 
 /// Tokens per second and where the time goes.

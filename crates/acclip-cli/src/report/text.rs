@@ -1,6 +1,7 @@
 //! Results on stdout.
 
 use super::comparison::{noise_table, optimizer_table};
+use super::training::ended;
 use super::verdict::{calibration, layers};
 use super::{number, speed_text};
 use crate::calibration::Calibration;
@@ -12,7 +13,7 @@ use acclip_train::RunResult;
 use acclip_train::compare::summary::Summary;
 
 /// A table in columns of equal width.
-fn columns(table: &Table) -> String {
+pub fn columns(table: &Table) -> String {
     let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column: usize| {
         let rows = std::iter::once(&table.header).chain(&table.rows);
@@ -115,20 +116,11 @@ pub fn calibration_text(found: &Calibration) -> String {
 }
 
 /// The result of `acclip train`.
-pub fn training_text(result: &RunResult) -> String {
-    let end = match (result.diverged_at, result.valid_loss, result.valid_accuracy) {
-        (Some(step), _, _) => format!("diverged at step {step}: try a smaller learning rate"),
-        (None, Some(loss), Some(accuracy)) => {
-            format!(
-                "validation loss {loss:.4}, accuracy {:.2} %",
-                100.0 * accuracy
-            )
-        }
-        _ => "no validation".to_string(),
-    };
+pub fn training_text(result: &RunResult, unit: &str) -> String {
     format!(
-        "{}: {end}\n{}\n",
+        "{}: {}\n{}\n",
         result.optimizer,
+        ended(result, unit),
         speed_text(&result.timing)
     )
 }

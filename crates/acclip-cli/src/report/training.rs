@@ -2,21 +2,22 @@
 
 use super::{again, facts, number, setting, speed_text};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
-use acclip_train::{Config, CorpusFacts, Error, Provenance, RunResult};
+use acclip_train::{Config, Dataset, Error, Provenance, RunResult, Validation};
 
 /// Validation loss and accuracy of runs, step by step.
 pub fn curve_table(runs: &[RunResult]) -> Table {
     let mut rows = Vec::new();
     for run in runs {
-        for (step, loss, accuracy) in &run.curve {
+        for v in &run.curve {
             rows.push(vec![
                 run.optimizer.clone(),
                 run.learning_rate.to_string(),
                 run.threshold.map_or(String::new(), |t| t.to_string()),
                 run.seed.to_string(),
-                step.to_string(),
-                loss.to_string(),
-                accuracy.to_string(),
+                v.step.to_string(),
+                number_or_blank(v.train_loss),
+                v.loss.to_string(),
+                number_or_blank(v.accuracy),
             ]);
         }
     }
@@ -26,6 +27,7 @@ pub fn curve_table(runs: &[RunResult]) -> Table {
         "threshold",
         "seed",
         "step",
+        "train_loss",
         "valid_loss",
         "valid_accuracy",
     ];
@@ -36,64 +38,86 @@ pub fn curve_table(runs: &[RunResult]) -> Table {
     }
 }
 
+fn number_or_blank(x: Option<f64>) -> String {
+    x.map_or_else(String::new, |x| x.to_string())
+}
+
+/// How a run ended, for a reader.
+pub fn ended(result: &RunResult, unit: &str) -> String {
+    match (result.diverged_at, result.valid_loss) {
+        (Some(step), _) => format!("diverged at step {step}: try a smaller learning rate"),
+        (None, Some(loss)) => {
+            let accuracy = result
+                .valid_accuracy
+                .map(|a| format!(", accuracy {:.2} %", 100.0 * a));
+            let scores = result.scores.iter();
+            let scores =
+                scores.map(|(name, x)| format!(", {} {}", name.replace('_', " "), number(*x)));
+            let more: String = accuracy.into_iter().chain(scores).collect();
+            format!("validation loss {loss:.4} nats per {unit}{more}")
+        }
+        _ => "no validation was made".to_string(),
+    }
+}
+
 /// The report of `acclip train`.
 pub fn of_training(
     config: &Config,
     provenance: &Provenance,
-    corpus: &CorpusFacts,
+    dataset: &Dataset,
     result: &RunResult,
 ) -> Result<Report, Error> {
-    let curve = |pick: fn(&(u64, f64, f64)) -> f64| -> Vec<(f64, f64)> {
-        result.curve.iter().map(|p| (p.0 as f64, pick(p))).collect()
+    let unit = config.task.unit();
+    let curve = |pick: fn(&Validation) -> Option<f64>| -> Vec<(f64, f64)> {
+        let points = result.curve.iter();
+        points
+            .filter_map(|v| Some((v.step as f64, pick(v)?)))
+            .collect()
     };
-    let figure = |title: &str, label: &str, points| {
+    let figure = |title: &str, label: String, series: Vec<Series>| {
         Item::Figure(Figure {
             title: title.into(),
-            caption: "On held-out text, the same batches and masks at every step.".into(),
+            caption: "On held-out data, the same batches at every step.".into(),
             x: Axis::linear("step"),
             y: Axis::linear(label),
-            series: vec![Series::line(result.optimizer.clone(), points)],
+            series,
         })
     };
-    let ended = match (result.diverged_at, result.valid_loss, result.valid_accuracy) {
-        (Some(step), _, _) => format!("Diverged at step {step}: try a smaller learning rate."),
-        (None, Some(loss), Some(accuracy)) => format!(
-            "Validation loss {loss:.4} nats per masked token, accuracy {:.2} %, after {} steps of {}.",
-            100.0 * accuracy,
-            config.train.steps,
-            result.optimizer
-        ),
-        _ => "No validation was made.".to_string(),
-    };
+    let losses = vec![
+        Series::line("held-out", curve(|v| Some(v.loss))),
+        Series::line("training", curve(|v| v.train_loss)),
+    ];
+    let mut items = vec![figure("Loss", format!("loss (nats per {unit})"), losses)];
+    let accuracy = curve(|v| v.accuracy);
+    if !accuracy.is_empty() {
+        let label = format!("share of right predictions ({unit}s)");
+        let series = vec![Series::line(result.optimizer.clone(), accuracy)];
+        items.push(figure("Accuracy", label, series));
+    }
+    items.push(Item::Text(format!(
+        "Learning rate {}; clip rate {}. {}.",
+        number(result.learning_rate),
+        number(result.clip_rate),
+        speed_text(&result.timing)
+    )));
+    let (model, parameters) = dataset.describe(config)?;
+    let mut verdict = ended(result, unit);
+    verdict[..1].make_ascii_uppercase();
     Ok(Report {
         title: format!("Training with {}", result.optimizer),
-        verdict: vec![ended],
-        facts: facts(provenance, corpus),
+        verdict: vec![format!(
+            "{verdict}, after {} of {} steps.",
+            result.steps, config.train.steps
+        )],
+        facts: facts(provenance, &dataset.facts),
         sections: vec![
             Section {
-                title: "Learning curve".into(),
-                items: vec![
-                    figure(
-                        "Validation loss",
-                        "loss (nats per masked token)",
-                        curve(|p| p.1),
-                    ),
-                    figure(
-                        "Validation accuracy",
-                        "share of masked tokens found",
-                        curve(|p| p.2),
-                    ),
-                    Item::Text(format!(
-                        "Learning rate {}; clip rate {}. {}.",
-                        number(result.learning_rate),
-                        number(result.clip_rate),
-                        speed_text(&result.timing)
-                    )),
-                ],
+                title: "Learning curves".into(),
+                items,
             },
             Section {
                 title: "The setting".into(),
-                items: vec![setting(config, corpus)?],
+                items: vec![setting(&dataset.facts, &model, parameters)],
             },
             again("train", config),
         ],

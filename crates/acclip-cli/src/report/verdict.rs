@@ -1,6 +1,5 @@
 //! What stands behind a verdict: the laws, the layers, single coordinates, causes; and how often it is right.
 
-use super::noise::{NOISE_CAPTION, noise_header, noise_row, verdict_name};
 use super::number;
 use crate::calibration::Calibration;
 use acclip_noise::GradientDiagnosis;
@@ -11,6 +10,7 @@ use acclip_noise::stable::Stable;
 use acclip_noise::stream::GradientNoise;
 use acclip_noise::verdict::battery::Tail;
 use acclip_noise::verdict::causes::Cause;
+use acclip_paper::figures::{NOISE_CAPTION, noise_header, noise_row, verdict_name};
 use acclip_report::{Axis, Figure, Item, Section, Series, Table};
 
 /// Points of a QQ plot.

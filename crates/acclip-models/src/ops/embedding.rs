@@ -1,7 +1,7 @@
 //! Rows of tables: embeddings, and the masked positions of a sequence.
 
 use super::loss::ids;
-use super::tape::{read, record, start};
+use super::tape::{Values, read, record, start};
 use crate::Real;
 use crate::by_example::Decoder;
 use crate::weights::{Weights, tensor};
@@ -53,6 +53,21 @@ pub(crate) fn embed<F: Real>(
         }
         [None]
     })
+}
+
+/// `factor` · x.
+pub(crate) fn scale<F: Real>(w: &Weights<F>, x: Tensor<2>, factor: f64) -> Tensor<2> {
+    if w.is_stock() {
+        return x * factor;
+    }
+    let (factor, shape) = (F::of(factor), x.dims());
+    let scaled = move |x: Values<F>| {
+        let mut x = x.into_vec();
+        x.iter_mut().for_each(|x| *x *= factor);
+        x
+    };
+    let (x, node) = read::<F, 2>(x);
+    record([node], scaled(x), shape, move |dy| [Some(scaled(dy))])
 }
 
 /// (M, H): the rows `positions` of `x` (N, H).

@@ -1,12 +1,12 @@
-//! Layers of images, (N, H, W, C): convolution, batch normalisation with residual and ReLU, pooling.
+//! Layers of images, (N, H, W, C): convolution, ReLU, batch normalisation with residual and ReLU.
 
 use super::tape::{Node, Values, read, record, start};
 use crate::Real;
 use crate::weights::{Slot, Weights, tensor, values};
 use acclip_kernels::batch_norm::{BatchNorm, Gradients, Mode, Statistics};
 use acclip_kernels::convolution::{self as kernel, Shape};
-use acclip_kernels::pool;
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use acclip_kernels::{chunks, relu};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, module};
 
 /// Added to the variance in every batch normalisation (as torchvision has it).
@@ -14,46 +14,104 @@ const EPS: f64 = 1e-5;
 
 /// A convolution of the images themselves, which have no gradient: (N, H', W', O) from `images` (N, H, W, I).
 pub(crate) fn stem<F: Real>(w: &Weights<F>, name: &str, shape: Shape, images: &[F]) -> Tensor<4> {
-    let Some(slot) = w.slot(name) else {
+    let Some(kernel) = Kernel::find(w, name, shape) else {
         let size = [shape.n, shape.height, shape.width, shape.channels_in];
         let images = tensor(images.to_vec(), size, w.device());
-        return convolution(w, name, shape, images);
+        return stock_convolution(w, name, shape, images);
     };
     let begin = start(vec![F::ZERO].into(), [1], w.device().is_autodiff());
     let (_, node) = read::<F, 1>(begin);
-    fused(slot, shape, images.to_vec().into(), node, false)
+    kernel.apply(images.to_vec().into(), node, false)
 }
 
-/// (N, H', W', O) from x (N, H, W, I), with the weights (O, I, K, K) called `name`, and no bias.
+/// (N, H', W', O) from x (N, H, W, I), with the weights (O, I, K, K) called `name`.weight, and the bias (O) called
+/// `name`.bias where the model has one.
 pub(crate) fn convolution<F: Real>(
     w: &Weights<F>,
     name: &str,
     shape: Shape,
     x: Tensor<4>,
 ) -> Tensor<4> {
-    let Some(slot) = w.slot(name) else {
-        let (stride, padding) = ([shape.stride; 2], [shape.padding; 2]);
-        let options = ConvOptions::new(stride, padding, [1, 1], 1);
-        let y = module::conv2d(x.permute([0, 3, 1, 2]), w.leaf::<4>(name), None, options);
-        return y.permute([0, 2, 3, 1]);
+    let Some(kernel) = Kernel::find(w, name, shape) else {
+        return stock_convolution(w, name, shape, x);
     };
     let (x, node) = read::<F, 4>(x);
-    fused(slot, shape, x, node, true)
+    kernel.apply(x, node, true)
 }
 
-fn fused<F: Real>(slot: Slot<F>, shape: Shape, x: Values<F>, node: Node, inner: bool) -> Tensor<4> {
-    let mut y = vec![F::ZERO; shape.n * shape.output_image()];
-    kernel::forward(shape, &x, slot.values(), None, &mut y);
-    let size = [
+fn names<F: Real>(w: &Weights<F>, name: &str) -> (String, Option<String>) {
+    let bias = Some(format!("{name}.bias")).filter(|bias| w.has(bias));
+    (format!("{name}.weight"), bias)
+}
+
+fn stock_convolution<F: Real>(w: &Weights<F>, name: &str, shape: Shape, x: Tensor<4>) -> Tensor<4> {
+    let (weight, bias) = names(w, name);
+    let (stride, padding) = ([shape.stride; 2], [shape.padding; 2]);
+    let options = ConvOptions::new(stride, padding, [1, 1], 1);
+    let bias = bias.map(|bias| w.vector(&bias));
+    let y = module::conv2d(x.permute([0, 3, 1, 2]), w.leaf::<4>(&weight), bias, options);
+    y.permute([0, 2, 3, 1])
+}
+
+/// A fused convolution.
+struct Kernel<F> {
+    shape: Shape,
+    weight: Slot<F>,
+    bias: Option<Slot<F>>,
+}
+
+impl<F: Real> Kernel<F> {
+    fn find(w: &Weights<F>, name: &str, shape: Shape) -> Option<Self> {
+        let (weight, bias) = names(w, name);
+        Some(Self {
+            shape,
+            weight: w.slot(&weight)?,
+            bias: bias.and_then(|bias| w.slot(&bias)),
+        })
+    }
+
+    /// `inner` says whether x has a gradient.
+    fn apply(self, x: Values<F>, node: Node, inner: bool) -> Tensor<4> {
+        let shape = self.shape;
+        let mut y = vec![F::ZERO; shape.n * shape.output_image()];
+        let bias = self.bias.as_ref().map(Slot::values);
+        kernel::forward(shape, &x, self.weight.values(), bias, &mut y);
+        record([node], y, output_size(&shape), move |dy| {
+            let mut dx = inner.then(|| vec![F::ZERO; x.len()]);
+            let weight = self.weight.values();
+            (self.weight).add(|dw| kernel::backward(shape, &x, weight, &dy, dx.as_deref_mut(), dw));
+            if let Some(bias) = &self.bias {
+                bias.add(|db| chunks::add_column_sums(db, &dy));
+            }
+            [dx]
+        })
+    }
+}
+
+/// (N, H', W', O).
+pub(super) fn output_size(shape: &Shape) -> [usize; 4] {
+    [
         shape.n,
         shape.output_height(),
         shape.output_width(),
         shape.channels_out,
-    ];
-    record([node], y, size, move |dy| {
-        let mut dx = inner.then(|| vec![F::ZERO; x.len()]);
-        slot.add(|dw| kernel::backward(shape, &x, slot.values(), &dy, dx.as_deref_mut(), dw));
-        [dx]
+    ]
+}
+
+/// max(x, 0).
+pub(crate) fn relu<F: Real, const D: usize>(w: &Weights<F>, x: Tensor<D>) -> Tensor<D> {
+    if w.is_stock() {
+        return burn::tensor::activation::relu(x);
+    }
+    let shape = x.dims();
+    let (x, node) = read::<F, D>(x);
+    let mut y = x.into_vec();
+    relu::forward_in_place(&mut y);
+    let y = Values::from(y);
+    record([node], y.clone(), shape, move |dy| {
+        let mut dx = dy.into_vec();
+        relu::backward_in_place(&y, &mut dx);
+        [Some(dx)]
     })
 }
 
@@ -186,47 +244,4 @@ fn stock<F: Real>(
         y = burn::tensor::activation::relu(y);
     }
     (y, statistics)
-}
-
-/// The largest entry of each window, (N, H', W', C) from x (N, H, W, C).
-pub(crate) fn max_pool<F: Real>(w: &Weights<F>, shape: Shape, x: Tensor<4>) -> Tensor<4> {
-    if w.is_stock() {
-        let mut options = MaxPoolOptions::new([shape.kernel; 2]);
-        options.stride = [shape.stride; 2];
-        options.padding = [(shape.padding, shape.padding); 2];
-        let y = module::max_pool2d(x.permute([0, 3, 1, 2]), options);
-        return y.permute([0, 2, 3, 1]);
-    }
-    let (x, node) = read::<F, 4>(x);
-    let (size, len) = (x.len(), shape.n * shape.output_image());
-    let (mut y, mut place) = (vec![F::ZERO; len], vec![0; len]);
-    pool::max_forward(shape, &x, &mut y, &mut place);
-    let out = [
-        shape.n,
-        shape.output_height(),
-        shape.output_width(),
-        shape.channels_out,
-    ];
-    record([node], y, out, move |dy| {
-        let mut dx = vec![F::ZERO; size];
-        pool::max_backward(shape, &dy, &place, &mut dx);
-        [Some(dx)]
-    })
-}
-
-/// The mean over the pixels, (N, C) from x (N, H, W, C).
-pub(crate) fn average_pool<F: Real>(w: &Weights<F>, x: Tensor<4>) -> Tensor<2> {
-    let [n, height, width, channels] = x.dims();
-    if w.is_stock() {
-        return x.mean_dim(1).mean_dim(2).reshape([n, channels]);
-    }
-    let pixels = height * width;
-    let (x, node) = read::<F, 4>(x);
-    let mut y = vec![F::ZERO; n * channels];
-    pool::average_forward(pixels, channels, &x, &mut y);
-    record([node], y, [n, channels], move |dy| {
-        let mut dx = vec![F::ZERO; n * pixels * channels];
-        pool::average_backward(pixels, channels, &dy, &mut dx);
-        [Some(dx)]
-    })
 }

@@ -1,11 +1,12 @@
-//! Linear layers: y = x Wᵀ + b, alone or followed by GELU.
+//! Linear layers: y = x Wᵀ + b, or without b, alone or followed by GELU, ReLU or tanh.
 
-use super::tape::{read, record};
+use super::norm::dropout;
+use super::tape::{Values, read, record};
 use crate::Real;
 use crate::by_example::{Asked, Decoder};
 use crate::weights::{Slot, Weights};
 use acclip_kernels::by_example::{self, Columns};
-use acclip_kernels::{gelu, linear as kernel};
+use acclip_kernels::{Dropout, gelu, linear as kernel, relu, tanh};
 use burn::tensor::{Tensor, activation};
 use std::ops::Range;
 
@@ -13,8 +14,16 @@ use std::ops::Range;
 pub(crate) fn linear<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
     match (w.slot(&weight), w.slot(&bias)) {
-        (Some(weight), Some(bias)) => fused(weight, bias, x),
+        (Some(weight), Some(bias)) => fused(weight, Some(bias), x),
         _ => stock(w, &weight, &bias, x),
+    }
+}
+
+/// y (N, O) = x Wᵀ, with W (O, I) called `weight`.
+pub(crate) fn unbiased_linear<F: Real>(w: &Weights<F>, weight: &str, x: Tensor<2>) -> Tensor<2> {
+    match w.slot(weight) {
+        Some(slot) => fused(slot, None, x),
+        None => x.matmul(w.leaf::<2>(weight).transpose()),
     }
 }
 
@@ -31,7 +40,7 @@ pub(crate) fn packed_linear<F: Real>(w: &Weights<F>, names: &[String], x: Tensor
         let parts = names.iter().map(|name| linear(w, name, x.clone()));
         return Tensor::cat(parts.collect(), 1);
     };
-    fused(weights, biases, x)
+    fused(weights, Some(biases), x)
 }
 
 /// GELU(x Wᵀ + b).
@@ -40,7 +49,7 @@ pub(crate) fn linear_gelu<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> 
     let (Some(slot), Some(bias_slot)) = (w.slot(&weight), w.slot(&bias)) else {
         return activation::gelu(stock(w, &weight, &bias, x));
     };
-    let layer = Layer::new(slot, bias_slot, x.dims());
+    let layer = Layer::new(slot, Some(bias_slot), x.dims());
     let (x, node) = read::<F, 2>(x);
     let before = layer.forward(&x);
     let mut y = vec![F::ZERO; before.len()];
@@ -49,6 +58,56 @@ pub(crate) fn linear_gelu<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> 
     record([node], y, shape, move |dy| {
         let mut dy = dy.into_vec();
         gelu::backward_in_place(&before, &mut dy);
+        [Some(layer.backward(&x, &dy))]
+    })
+}
+
+/// relu(x Wᵀ + b), with entries dropped by the mask.
+pub(crate) fn linear_relu<F: Real>(
+    w: &Weights<F>,
+    name: &str,
+    x: Tensor<2>,
+    mask: Option<Dropout>,
+) -> Tensor<2> {
+    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+    let (Some(slot), Some(bias_slot)) = (w.slot(&weight), w.slot(&bias)) else {
+        let y = activation::relu(stock(w, &weight, &bias, x));
+        return dropout(w, y, mask);
+    };
+    let layer = Layer::new(slot, Some(bias_slot), x.dims());
+    let (x, node) = read::<F, 2>(x);
+    let mut y = layer.forward(&x);
+    relu::forward_in_place(&mut y);
+    if let Some(mask) = mask {
+        mask.apply_in_place(&mut y);
+    }
+    let (y, shape) = (Values::from(y), [layer.n, layer.outputs]);
+    record([node], y.clone(), shape, move |dy| {
+        let mut dy = dy.into_vec();
+        if let Some(mask) = mask {
+            mask.apply_in_place(&mut dy);
+        }
+        // What was dropped is 0 in y, too.
+        relu::backward_in_place(&y, &mut dy);
+        [Some(layer.backward(&x, &dy))]
+    })
+}
+
+/// tanh(x Wᵀ + b).
+pub(crate) fn linear_tanh<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
+    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+    let (Some(slot), Some(bias_slot)) = (w.slot(&weight), w.slot(&bias)) else {
+        return activation::tanh(stock(w, &weight, &bias, x));
+    };
+    let layer = Layer::new(slot, Some(bias_slot), x.dims());
+    let (x, node) = read::<F, 2>(x);
+    let before = layer.forward(&x);
+    let mut y = vec![F::ZERO; before.len()];
+    tanh::forward(&before, &mut y);
+    let (saved, shape) = (y.clone(), [layer.n, layer.outputs]);
+    record([node], y, shape, move |dy| {
+        let mut dy = dy.into_vec();
+        tanh::backward_in_place(&saved, &mut dy);
         [Some(layer.backward(&x, &dy))]
     })
 }
@@ -63,7 +122,7 @@ pub(crate) fn tied_decoder<F: Real>(
     let (Some(slot), Some(bias_slot)) = (w.slot(table), w.slot(bias)) else {
         return stock(w, table, bias, x);
     };
-    let layer = Layer::new(slot, bias_slot, x.dims());
+    let layer = Layer::new(slot, Some(bias_slot), x.dims());
     let (x, node) = read::<F, 2>(x);
     let y = layer.forward(&x);
     let shape = [layer.n, layer.outputs];
@@ -77,7 +136,7 @@ pub(crate) fn tied_decoder<F: Real>(
     })
 }
 
-fn fused<F: Real>(weight: Slot<F>, bias: Slot<F>, x: Tensor<2>) -> Tensor<2> {
+fn fused<F: Real>(weight: Slot<F>, bias: Option<Slot<F>>, x: Tensor<2>) -> Tensor<2> {
     let layer = Layer::new(weight, bias, x.dims());
     let (x, node) = read::<F, 2>(x);
     let y = layer.forward(&x);
@@ -88,16 +147,16 @@ fn fused<F: Real>(weight: Slot<F>, bias: Slot<F>, x: Tensor<2>) -> Tensor<2> {
 /// A linear layer on rows of some number.
 struct Layer<F> {
     weight: Slot<F>,
-    bias: Slot<F>,
+    bias: Option<Slot<F>>,
     n: usize,
     inputs: usize,
     outputs: usize,
 }
 
 impl<F: Real> Layer<F> {
-    fn new(weight: Slot<F>, bias: Slot<F>, [n, inputs]: [usize; 2]) -> Self {
+    fn new(weight: Slot<F>, bias: Option<Slot<F>>, [n, inputs]: [usize; 2]) -> Self {
         Self {
-            outputs: bias.values().len(),
+            outputs: weight.values().len() / inputs,
             weight,
             bias,
             n,
@@ -106,14 +165,16 @@ impl<F: Real> Layer<F> {
     }
 
     fn forward(&self, x: &[F]) -> Vec<F> {
-        let (weight, bias) = (self.weight.values(), self.bias.values());
-        kernel::forward(x, weight, Some(bias), self.n, self.inputs, self.outputs)
+        let (weight, bias) = (self.weight.values(), self.bias.as_ref().map(Slot::values));
+        kernel::forward(x, weight, bias, self.n, self.inputs, self.outputs)
     }
 
     /// Writes dW and db, and returns dx.
     fn backward(&self, x: &[F], dy: &[F]) -> Vec<F> {
         let (n, inputs, outputs) = (self.n, self.inputs, self.outputs);
-        self.bias.add(|db| kernel::backward_bias(dy, db));
+        if let Some(bias) = &self.bias {
+            bias.add(|db| kernel::backward_bias(dy, db));
+        }
         match self.weight.asked() {
             None => (self.weight)
                 .write(|dw, add| kernel::backward_weight(x, dy, dw, add, n, inputs, outputs)),
@@ -145,10 +206,11 @@ impl<F: Real> Layer<F> {
         for (i, moments) in moments.into_iter().enumerate() {
             self.weight.add_moments(i, moments);
         }
-        for i in 0..layers {
-            let along = part(self.bias.range(), i);
-            let moments = by_example::bias(columns(i), groups, along);
-            self.bias.add_moments(i, moments);
+        if let Some(bias) = &self.bias {
+            for i in 0..layers {
+                let along = part(bias.range(), i);
+                bias.add_moments(i, by_example::bias(columns(i), groups, along));
+            }
         }
     }
 }

@@ -47,6 +47,20 @@ pub(crate) fn score<F: Real>(w: &Weights<F>, logits: Tensor<2>, labels: &[u32]) 
     (first::<F>(loss), correct)
 }
 
+/// −log softmax(logits)[label] of every row.
+pub(crate) fn losses<F: Real>(logits: Tensor<2>, labels: &[u32]) -> Vec<f64> {
+    let [_, width] = logits.dims();
+    let logits = values::<F, 2>(logits);
+    let rows = logits.chunks_exact(width).zip(labels);
+    rows.map(|(row, label)| {
+        let number = |x: &F| acclip_kernels::Real::f64(*x);
+        let most = row.iter().map(number).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = row.iter().map(|x| (number(x) - most).exp()).sum();
+        most + sum.ln() - number(&row[*label as usize])
+    })
+    .collect()
+}
+
 fn stock(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     -activation::log_softmax(logits, 1)
         .gather(1, labels.unsqueeze_dim(1))
@@ -59,6 +73,6 @@ pub(super) fn ids(ids: &[u32]) -> Vec<i64> {
 }
 
 /// The value of a one-entry tensor.
-fn first<F: Real>(x: Tensor<1>) -> f64 {
+pub(super) fn first<F: Real>(x: Tensor<1>) -> f64 {
     acclip_kernels::Real::f64(values::<F, 1>(x)[0])
 }

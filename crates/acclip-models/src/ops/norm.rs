@@ -7,13 +7,10 @@ use acclip_kernels::by_example::{self, Columns};
 use acclip_kernels::{Dropout, LayerNorm};
 use burn::tensor::{Tensor, module};
 
-/// Added to the variance in every LayerNorm (Devlin et al.'s code).
-const EPS: f64 = 1e-12;
-
-/// LN(x) over the last axis of (N, H), with the gain and bias called `name`.
-pub(crate) fn layer_norm<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
-    let Some(norm) = Norm::find(w, name, None) else {
-        return stock(w, name, x);
+/// LN(x) over the last axis of (N, H), with the gain and bias called `name`, and `eps` added to the variance.
+pub(crate) fn layer_norm<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>, eps: f64) -> Tensor<2> {
+    let Some(norm) = Norm::find(w, name, None, eps) else {
+        return stock(w, name, x, eps);
     };
     let shape = x.dims();
     let (x, node) = read::<F, 2>(x);
@@ -32,9 +29,10 @@ pub(crate) fn residual_norm<F: Real>(
     residual: Tensor<2>,
     x: Tensor<2>,
     mask: Option<Dropout>,
+    eps: f64,
 ) -> Tensor<2> {
-    let Some(norm) = Norm::find(w, name, mask) else {
-        return stock(w, name, residual + dropout(w, x, mask));
+    let Some(norm) = Norm::find(w, name, mask, eps) else {
+        return stock(w, name, residual + dropout(w, x, mask), eps);
     };
     let shape = x.dims();
     let ((residual, residual_node), (x, node)) = (read::<F, 2>(residual), read::<F, 2>(x));
@@ -87,10 +85,10 @@ pub(super) fn factors<F: Real, const D: usize>(
     tensor(factors, shape, device)
 }
 
-fn stock<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>) -> Tensor<2> {
+fn stock<F: Real>(w: &Weights<F>, name: &str, x: Tensor<2>, eps: f64) -> Tensor<2> {
     let gain = w.vector(&format!("{name}.weight"));
     let bias = w.vector(&format!("{name}.bias"));
-    module::layer_norm(x, gain, Some(bias), EPS)
+    module::layer_norm(x, gain, Some(bias), eps)
 }
 
 /// The parameters of a fused LayerNorm.
@@ -98,6 +96,7 @@ struct Norm<F> {
     gain: Slot<F>,
     bias: Slot<F>,
     dropout: Option<Dropout>,
+    eps: f64,
 }
 
 /// What backward needs: x̂ (N, H) and 1/σ (N).
@@ -107,11 +106,12 @@ struct Saved<F> {
 }
 
 impl<F: Real> Norm<F> {
-    fn find(w: &Weights<F>, name: &str, dropout: Option<Dropout>) -> Option<Self> {
+    fn find(w: &Weights<F>, name: &str, dropout: Option<Dropout>, eps: f64) -> Option<Self> {
         Some(Self {
             gain: w.slot(&format!("{name}.weight"))?,
             bias: w.slot(&format!("{name}.bias"))?,
             dropout,
+            eps,
         })
     }
 
@@ -119,7 +119,7 @@ impl<F: Real> Norm<F> {
         LayerNorm {
             gamma: self.gain.values(),
             beta: self.bias.values(),
-            eps: EPS,
+            eps: self.eps,
             dropout: self.dropout,
         }
     }

@@ -1,8 +1,10 @@
 //! Every fused op against its stock form, and the two forms of a whole model.
 
+mod image;
 mod model;
 mod pairs;
 mod tape;
+mod transformer_xl;
 
 use super::tape::{read, record};
 use crate::weights::{Table, Weights, tensor, values};
@@ -17,6 +19,9 @@ use std::sync::{Arc, Mutex};
 const WIDE: f64 = 1e-12;
 /// What `f32` results may differ by from `f64`, relative to the largest entry.
 const NARROW: f64 = 3e-6;
+
+/// What a LayerNorm adds to the variance.
+const EPS: f64 = 1e-5;
 
 /// All that a pass through an op gives.
 #[derive(Debug, Clone, PartialEq)]

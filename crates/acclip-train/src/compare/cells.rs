@@ -1,19 +1,16 @@
 //! The noise cells of a comparison: which are measured, and how they compare.
 
-use super::remove;
 use super::stats::median;
 use super::summary::{NoiseCell, TailDifference};
 use super::trials::Trial;
 use crate::config::InputKind;
-use crate::files::write_json;
 use crate::trainer::kept_steps;
-use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measure};
+use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measured};
 use acclip_data::{Purpose, rng};
 use acclip_noise::diagnose;
 use acclip_noise::tail::hill::default_k;
 use acclip_noise::tail::moment_estimator::moment_estimator;
 use rand::RngExt;
-use std::fs;
 use std::path::Path;
 
 /// The stream of the bootstrap.
@@ -50,19 +47,7 @@ impl Cell {
         root: &Path,
         control: Control,
     ) -> Result<Outcome<Measurement>, Error> {
-        let file = root.join(format!("noise/{}.json", self.name));
-        if file.exists() {
-            return Measurement::read(&file).map(Outcome::Done);
-        }
-        let state = root.join(format!("noise/{}", self.name));
-        let task = format!("noise {}", self.name);
-        let outcome = measure(&self.config, dataset, &task, &state, control)?;
-        if let Outcome::Done(measurement) = &outcome {
-            fs::create_dir_all(root.join("noise")).map_err(Error::io("create", &state))?;
-            write_json(&file, measurement)?;
-            remove(&state)?;
-        }
-        Ok(outcome)
+        measured(&self.config, dataset, &self.name, root, control)
     }
 
     /// What the measurement allows to be said.

@@ -17,11 +17,11 @@ mod trials;
 mod words;
 mod workers;
 
+use crate::files::remove;
 use crate::{Config, Control, Dataset, Error, Outcome, RunFolder, Timing};
 use cells::{Cell, Scale};
-use std::fs;
 use std::path::Path;
-use summary::{Budget, NoiseCell, Summary};
+use summary::{Budget, NoiseCell, Row, Summary};
 use trials::Trial;
 
 /// Runs or continues a comparison.
@@ -50,26 +50,11 @@ pub fn compare(
         .zip(&measured)
         .map(judge)
         .collect::<Result<_, _>>()?;
-    let Outcome::Done(scale) = Scale::measure(config, dataset, root, control)? else {
+
+    let Outcome::Done(race) = race(config, dataset, root, control)? else {
         return Ok(Outcome::Interrupted);
     };
-
-    let tuning = trials::tuning(config, scale);
-    let run = |trial: &Trial| trial.run(dataset, root, false, control);
-    let done = workers::run("tuning: runs", jobs, &tuning, control, run)?;
-    let Outcome::Done(tuned) = done else {
-        return Ok(Outcome::Interrupted);
-    };
-
-    let finals = trials::finals(config, &tuning, &tuned);
-    let run = |trial: &Trial| trial.run(dataset, root, true, control);
-    let done = workers::run("fresh seeds: runs", jobs, &finals, control, run)?;
-    let Outcome::Done(results) = done else {
-        return Ok(Outcome::Interrupted);
-    };
-
-    let rows = table::rows(config, &tuned, &results);
-    let winner = trials::winners_first(&finals, &rows);
+    let winner = race.winner.as_ref();
     let later = winner.map_or_else(Vec::new, |run| cells::later(config, root, run));
     let done = workers::run("noise: later checkpoints", jobs, &later, control, measure)?;
     let Outcome::Done(measured_later) = done else {
@@ -78,37 +63,92 @@ pub fn compare(
     for cell in later.iter().zip(&measured_later).map(judge) {
         noise.push(cell?);
     }
-    // The winner's first run keeps its checkpoints: its weights may be wanted.
-    let kept = winner.map(|trial| &trial.name);
-    for trial in finals.iter().filter(|trial| Some(&trial.name) != kept) {
-        remove(&root.join(&trial.name).join("checkpoints"))?;
-    }
-
-    let mut speed = Timing::default();
-    for result in tuned.iter().chain(&results) {
-        speed.add(&result.timing);
-    }
+    let (described, parameters) = dataset.describe(config)?;
     let mut summary = Summary {
         provenance: folder.provenance.clone(),
         verdict: Vec::new(),
         corpus: dataset.facts.clone(),
         model: config.model.clone(),
-        parameters: config.parameters(dataset.tokenizer.vocab_size())?,
+        described,
+        parameters,
         budget: Budget {
-            settings: tuning.len() / config.compare.optimizers.len(),
+            settings: race.settings,
             seeds: config.compare.seeds,
             steps: config.train.steps,
             batch_size: config.train.batch_size,
         },
         attention: cells::tail_difference(config.seed, &initial, &measured),
         noise,
-        paper_order: table::paper_order(&rows),
-        optimizers: rows,
-        speed,
+        paper_order: table::paper_order(&race.rows),
+        optimizers: race.rows,
+        speed: race.speed,
         jobs,
     };
     summary.verdict = summary.words();
     Ok(Outcome::Done(summary))
+}
+
+/// Optimizers under one tuning budget, without the measurements of noise.
+pub struct Race {
+    /// The optimizers, best first.
+    pub rows: Vec<Row>,
+    /// Settings that were tried for each.
+    pub settings: usize,
+    /// Training speed over all runs.
+    pub speed: Timing,
+    /// The winner's first run on a fresh seed, which keeps its checkpoints.
+    winner: Option<Trial>,
+}
+
+impl Race {
+    /// The folder of the winner's first run on a fresh seed, below that of the comparison: its weights may be wanted.
+    pub fn winner(&self) -> Option<&str> {
+        self.winner.as_ref().map(|trial| trial.name.as_str())
+    }
+}
+
+/// Runs or continues steps 2 and 3 of a comparison, below the folder `root`.
+///
+/// # Errors
+/// As [`compare`].
+pub fn race(
+    config: &Config,
+    dataset: &Dataset,
+    root: &Path,
+    control: Control,
+) -> Result<Outcome<Race>, Error> {
+    let jobs = jobs(config);
+    let Outcome::Done(scale) = Scale::measure(config, dataset, root, control)? else {
+        return Ok(Outcome::Interrupted);
+    };
+    let tuning = trials::tuning(config, scale);
+    let run = |trial: &Trial| trial.run(dataset, root, false, control);
+    let done = workers::run("tuning: runs", jobs, &tuning, control, run)?;
+    let Outcome::Done(tuned) = done else {
+        return Ok(Outcome::Interrupted);
+    };
+    let finals = trials::finals(config, &tuning, &tuned);
+    let run = |trial: &Trial| trial.run(dataset, root, true, control);
+    let done = workers::run("fresh seeds: runs", jobs, &finals, control, run)?;
+    let Outcome::Done(results) = done else {
+        return Ok(Outcome::Interrupted);
+    };
+    let rows = table::rows(config, &tuned, &results);
+    let winner = trials::winners_first(&finals, &rows).cloned();
+    let kept = winner.as_ref().map(|trial| &trial.name);
+    for trial in finals.iter().filter(|trial| Some(&trial.name) != kept) {
+        remove(&root.join(&trial.name).join("checkpoints"))?;
+    }
+    let mut speed = Timing::default();
+    for result in tuned.iter().chain(&results) {
+        speed.add(&result.timing);
+    }
+    Ok(Outcome::Done(Race {
+        rows,
+        settings: tuning.len() / config.compare.optimizers.len(),
+        speed,
+        winner,
+    }))
 }
 
 /// Whether there is text and memory for a comparison.
@@ -126,15 +166,5 @@ fn jobs(config: &Config) -> usize {
     match config.compare.jobs {
         0 => workers::default_jobs(),
         jobs => jobs,
-    }
-}
-
-/// Removes a folder, if it is there.
-fn remove(folder: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", folder)(error))
-        }
-        _ => Ok(()),
     }
 }

@@ -18,6 +18,8 @@ pub struct Summary {
     pub corpus: CorpusFacts,
     /// The model that was trained.
     pub model: ModelConfig,
+    /// The same in a sentence.
+    pub described: String,
     /// Number of parameters of the model.
     pub parameters: usize,
     /// The tuning budget, the same for every optimizer.

@@ -26,7 +26,7 @@ pub(super) fn rows(config: &Config, tuned: &[RunResult], finals: &[RunResult]) -
             let spread = |x: &[f64]| (!x.is_empty()).then(|| mean_sd(x)).unzip();
             let (loss_mean, loss_sd) = spread(&losses);
             let (accuracy_mean, accuracy_sd) = spread(&accuracies);
-            let best = best_setting(name, tuned).map(|i| &tuned[i]);
+            let best = best_setting(name, &config.compare.judge, tuned).map(|i| &tuned[i]);
             let rates = &config.compare.grid[name].learning_rate;
             let at_edge = best.is_some_and(|best| {
                 let rate = best.learning_rate;
@@ -132,8 +132,10 @@ mod tests {
             threshold: None,
             seed,
             diverged_at: loss.is_none().then_some(9),
+            steps: 9,
             valid_loss: loss,
             valid_accuracy: loss.map(|loss| loss / 10.0),
+            scores: Default::default(),
             clip_rate: 0.5,
             curve: Vec::new(),
             timing: Default::default(),

@@ -1,16 +1,16 @@
 //! The training runs of a comparison: every setting once, then the best of each on fresh seeds.
 
 use super::cells::Scale;
-use super::remove;
 use super::summary::Row;
 use crate::config::{Grid, SEEDS_APART, optimizer};
-use crate::files::write_atomic;
+use crate::files::{remove, write_atomic};
 use crate::{Config, Control, Dataset, Error, Outcome, RunResult, train};
 use acclip_optim::Hyper;
 use std::fs;
 use std::path::Path;
 
 /// One training run to be made.
+#[derive(Clone)]
 pub(super) struct Trial {
     /// Its folder, below that of the comparison.
     pub name: String,
@@ -88,13 +88,13 @@ fn settings(name: &str, grid: &Grid, rates: &[f64], scale: Scale) -> Vec<(f64, H
 }
 
 /// The index of each optimizer's best setting in the list of tuning runs, if one did not diverge.
-pub(super) fn best_setting(name: &str, tuned: &[RunResult]) -> Option<usize> {
+pub(super) fn best_setting(name: &str, judge: &str, tuned: &[RunResult]) -> Option<usize> {
     let candidates = tuned
         .iter()
         .enumerate()
         .filter(|(_, r)| r.optimizer == name);
     candidates
-        .filter_map(|(i, r)| Some((i, r.valid_loss?)))
+        .filter_map(|(i, r)| Some((i, r.badness(judge)?)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(i, _)| i)
 }
@@ -103,7 +103,7 @@ pub(super) fn best_setting(name: &str, tuned: &[RunResult]) -> Option<usize> {
 pub(super) fn finals(config: &Config, tuning: &[Trial], tuned: &[RunResult]) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in &config.compare.optimizers {
-        let Some(best) = best_setting(name, tuned) else {
+        let Some(best) = best_setting(name, &config.compare.judge, tuned) else {
             continue;
         };
         for i in 1..=config.compare.seeds as u64 {
@@ -192,8 +192,10 @@ mod tests {
             threshold: None,
             seed: trial.config.seed,
             diverged_at: valid_loss.is_none().then_some(1),
+            steps: 6,
             valid_loss,
             valid_accuracy: None,
+            scores: Default::default(),
             clip_rate: 0.0,
             curve: Vec::new(),
             timing: Default::default(),

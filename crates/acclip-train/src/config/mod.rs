@@ -4,7 +4,8 @@
 //! the folder says by itself how to make it again.
 
 use crate::Error;
-use acclip_models::{Backend, Bert, BertConfig};
+use acclip_data::images::Augment;
+use acclip_models::{Backend, BertConfig, Head, ImageModelConfig, Stem, TransformerXlConfig};
 use acclip_optim::{Hyper, Optimizer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,8 +20,14 @@ use resolve::unknown;
 pub struct Config {
     /// Seed of initialisation, data order, masks and dropout.
     pub seed: u64,
-    /// The text.
+    /// What is learned, from which kind of data.
+    pub task: TaskKind,
+    /// The data.
     pub corpus: CorpusConfig,
+    /// What is particular to questions.
+    pub questions: QuestionsConfig,
+    /// What is particular to images.
+    pub images: ImagesConfig,
     /// The model.
     pub model: ModelConfig,
     /// One training run.
@@ -33,18 +40,55 @@ pub struct Config {
     pub compare: CompareConfig,
 }
 
-/// The text and its tokens.
+/// What is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// BERT predicts hidden tokens of windows of a text.
+    MaskedLm,
+    /// BERT predicts hidden tokens of pairs of segments, and whether the second follows the first.
+    Pretraining,
+    /// BERT points at the answers to questions (SQuAD v1.1).
+    QuestionAnswering,
+    /// Transformer-XL predicts the next word.
+    LanguageModel,
+    /// ResNet or AlexNet tells what is in an image.
+    ImageClassification,
+}
+
+impl TaskKind {
+    /// What is predicted, of which losses are means.
+    pub fn unit(self) -> &'static str {
+        match self {
+            TaskKind::MaskedLm | TaskKind::Pretraining => "masked token",
+            TaskKind::QuestionAnswering => "window",
+            TaskKind::LanguageModel => "word",
+            TaskKind::ImageClassification => "image",
+        }
+    }
+}
+
+/// The data, and its tokens where it is text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CorpusConfig {
-    /// A file or folder of UTF-8 text; absent: the embedded State of the Union addresses.
+    /// The data: UTF-8 text (a file or folder; absent: the embedded State of the Union addresses), for a language model
+    /// also a folder with `ptb.train.txt`, `wiki.train.tokens` or `train.txt` and the like; a SQuAD v1.1 file; images (a
+    /// folder of classes, CIFAR binaries, IDX files).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// `vocab.txt` or `tokenizer.json`; absent: a vocabulary is trained on the training documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocab: Option<String>,
-    /// Size of the vocabulary to train.
+    /// Size of the vocabulary to train; of a language model, the most words.
     pub vocab_size: usize,
-    /// Share of the documents held out for validation.
+    /// Whether words are masked whole, rather than single tokens.
+    pub whole_words: bool,
+    /// The most masked tokens of a sequence (BERT: 20 of 128 tokens, 77 of 512).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_predictions: Option<usize>,
+    /// Pre-training: how often pairs are drawn from the same documents.
+    pub copies: u64,
+    /// Share held out for validation: of the documents, of the articles of questions, of images without a test split.
     pub held_out: f64,
     /// Seed that draws the held-out documents; kept apart from `seed` so that runs of several seeds
     /// are validated on the same documents.
@@ -54,10 +98,26 @@ pub struct CorpusConfig {
 /// The model's size and kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// A size by name: nano, tiny, mini, small, medium, base6, base, large.
+    /// A size by name. BERT: nano, tiny, mini, small, medium, base6, base, large; Transformer-XL: lab, paper; images:
+    /// resnet18, resnet34, resnet50, alexnet.
     pub size: String,
-    /// Positions in a sequence, `[CLS]` and `[SEP]` included.
+    /// Pre-trained weights to start from: the folder of a Hugging Face BERT, whose sizes are taken, or a safetensors file
+    /// with torchvision's names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Positions in a sequence, `[CLS]` and `[SEP]` included; words in a segment of a Transformer-XL.
     pub seq_len: usize,
+    /// Overrides the positions that a Transformer-XL remembers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_len: Option<usize>,
+    /// Where the adaptive softmax of a Transformer-XL cuts its vocabulary; absent: a full softmax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutoffs: Option<Vec<usize>>,
+    /// What stands before the blocks of a model of images.
+    pub stem: Stem,
+    /// Overrides the channels of the first stage of a model of images (64).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
     /// Overrides the width of the hidden states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<usize>,
@@ -70,6 +130,9 @@ pub struct ModelConfig {
     /// Overrides the width of the feed-forward layer (4 × hidden).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_forward: Option<usize>,
+    /// Overrides the standard deviation of a BERT's initial weights (0.02).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_std: Option<f64>,
     /// Overrides the probability of dropping an entry in training (0.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
@@ -81,6 +144,29 @@ pub struct ModelConfig {
     pub backend: Backend,
     /// Blocks keep their input alone and run again in the backward pass: less memory, more time, the same numbers.
     pub recompute: bool,
+}
+
+/// Windows and answers (Devlin et al. 2019; `run_squad.py`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuestionsConfig {
+    /// Context tokens from the beginning of a window to that of the next.
+    pub stride: usize,
+    /// Tokens of the question; what is longer is cut off.
+    pub max_question: usize,
+    /// Starts, and ends, of which the best answer is made.
+    pub n_best: usize,
+    /// The most tokens of an answer.
+    pub max_answer: usize,
+}
+
+/// Size and augmentation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImagesConfig {
+    /// How training images are varied: none, center, cifar, imagenet.
+    pub augment: Augment,
+    /// Height and width of the model's images; absent: those of the files, which must agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
 }
 
 /// What stands at the model's input.
@@ -98,14 +184,25 @@ pub enum InputKind {
 pub struct TrainConfig {
     /// Optimizer steps.
     pub steps: u64,
-    /// Sequences in a batch.
+    /// Examples in a batch: sequences, windows, images.
     pub batch_size: usize,
+    /// Batches in a step, whose gradients are averaged.
+    pub accumulate: usize,
     /// Steps between validations.
     pub eval_every: u64,
-    /// Validation batches; fewer if the held-out text has fewer.
+    /// Bins of about equal shares of all tokens, from the most frequent to the rarest, by which a validation of masked
+    /// tokens splits its loss; 0: none.
+    pub frequency_bins: usize,
+    /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
-    /// Steps between checkpoints.
+    /// Ends the run after so many validations that are not better than the best before them; 0: never.
+    pub patience: usize,
+    /// Steps between checkpoints, of which the newest two are kept.
     pub checkpoint_every: u64,
+    /// Steps whose checkpoints are kept to the end; 0 is the start.
+    pub keep: Vec<u64>,
+    /// Whether to write TensorBoard's event file beside `metrics.jsonl`.
+    pub tensorboard: bool,
     /// Learning rate over time.
     pub schedule: Schedule,
     /// Steps over which the learning rate rises from 0.
@@ -182,6 +279,8 @@ pub const MIN_BATCHES: usize = 20;
 pub struct CompareConfig {
     /// The optimizers, by name.
     pub optimizers: Vec<String>,
+    /// By what the best setting of each is chosen on the tuning seed: `loss`, `accuracy` or a score of the task.
+    pub judge: String,
     /// Fresh seeds on which each optimizer's best setting is run again.
     pub seeds: usize,
     /// Runs at the same time; 0 is one for every core. Results do not depend on it.
@@ -229,11 +328,11 @@ impl Config {
         toml::to_string(self).expect("a configuration is valid TOML")
     }
 
-    /// The model this configuration describes, for a vocabulary of `vocab_size` tokens.
+    /// The BERT that this configuration describes, for a vocabulary of `vocab_size` tokens, if it is not pre-trained.
     ///
     /// # Errors
     /// [`Error::Model`] for an unknown or impossible size.
-    pub fn bert(&self, vocab_size: usize) -> Result<BertConfig, Error> {
+    pub fn bert(&self, vocab_size: usize, head: Head) -> Result<BertConfig, Error> {
         let m = &self.model;
         let mut bert = BertConfig::named(&m.size, vocab_size, m.seq_len)?;
         bert.hidden = m.hidden.unwrap_or(bert.hidden);
@@ -242,26 +341,56 @@ impl Config {
         bert.feed_forward = m.feed_forward.unwrap_or(4 * bert.hidden);
         bert.dropout = m.dropout.unwrap_or(bert.dropout);
         bert.attention = m.attention;
+        bert.head = head;
         bert.validate()?;
         Ok(bert)
     }
 
-    /// That model, on the configured backend.
-    ///
-    /// # Errors
-    /// As [`Config::bert`], and if this build lacks the backend.
-    pub fn build(&self, vocab_size: usize) -> Result<Bert, Error> {
-        let device = self.model.backend.device()?;
-        let model = Bert::new(self.bert(vocab_size)?, &device)?;
-        Ok(model.with_recomputation(self.model.recompute))
-    }
-
-    /// How many parameters that model has.
+    /// The Transformer-XL that this configuration describes, for a vocabulary of `vocab_size` words.
     ///
     /// # Errors
     /// As [`Config::bert`].
-    pub fn parameters(&self, vocab_size: usize) -> Result<usize, Error> {
-        Ok(acclip_models::len(&self.bert(vocab_size)?.parameters()))
+    pub fn transformer_xl(&self, vocab_size: usize) -> Result<TransformerXlConfig, Error> {
+        let m = &self.model;
+        let mut xl = TransformerXlConfig::named(&m.size, vocab_size)?;
+        xl.target_len = m.seq_len;
+        xl.memory_len = m.memory_len.unwrap_or(xl.memory_len);
+        xl.layers = m.layers.unwrap_or(xl.layers);
+        xl.feed_forward = m.feed_forward.unwrap_or(xl.feed_forward);
+        xl.heads = m.heads.unwrap_or(xl.heads);
+        xl.hidden = m.hidden.unwrap_or(xl.hidden);
+        xl.dropout = m.dropout.unwrap_or(xl.dropout);
+        xl.cutoffs = m.cutoffs.clone().unwrap_or_default();
+        xl.validate()?;
+        Ok(xl)
+    }
+
+    /// The model of images that this configuration describes.
+    ///
+    /// # Errors
+    /// As [`Config::bert`].
+    pub fn image_model(&self, channels: usize, classes: usize) -> Result<ImageModelConfig, Error> {
+        let m = &self.model;
+        let mut model = ImageModelConfig::named(&m.size, m.stem, channels, classes)?;
+        if let Some(width) = m.width {
+            model = model.with_width(width);
+        }
+        if let Some(dropout) = m.dropout {
+            model = model.with_dropout(dropout);
+        }
+        model.validate()?;
+        Ok(model)
+    }
+
+    /// Refuses sizes that no model can have, whatever the data.
+    fn check_model(&self) -> Result<(), Error> {
+        match self.task {
+            TaskKind::MaskedLm => self.bert(1000, Head::MaskedLm).map(drop),
+            TaskKind::Pretraining => self.bert(1000, Head::Pretraining).map(drop),
+            TaskKind::QuestionAnswering => self.bert(1000, Head::Span).map(drop),
+            TaskKind::LanguageModel => self.transformer_xl(1_000_000).map(drop),
+            TaskKind::ImageClassification => self.image_model(3, 10).map(drop),
+        }
     }
 
     /// The optimizer of `acclip train`.
@@ -305,9 +434,11 @@ impl Config {
         };
         between("model.seq_len", self.model.seq_len, 8, 1 << 16)?;
         between("corpus.vocab_size", self.corpus.vocab_size, 6, 1 << 20)?;
+        positive("corpus.copies", self.corpus.copies)?;
         between("train.batch_size", self.train.batch_size, 1, 1 << 20)?;
+        between("train.accumulate", self.train.accumulate, 1, 1 << 20)?;
         between("noise.batch_size", self.noise.batch_size, 1, 1 << 20)?;
-        self.bert(1000)?; // any vocabulary: the other sizes are checked here
+        self.check_model()?;
         self.optimizer()?;
         learning_rate("optimizer.learning_rate", self.optimizer.learning_rate)?;
 

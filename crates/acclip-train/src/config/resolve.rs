@@ -200,20 +200,40 @@ fn complete() -> Config {
     };
     Config {
         seed: 0,
+        task: TaskKind::MaskedLm,
         corpus: CorpusConfig {
             path: Some(String::new()),
             vocab: Some(String::new()),
             vocab_size: 0,
+            whole_words: false,
+            max_predictions: Some(0),
+            copies: 0,
             held_out: 0.0,
             split_seed: 0,
         },
+        questions: QuestionsConfig {
+            stride: 0,
+            max_question: 0,
+            n_best: 0,
+            max_answer: 0,
+        },
+        images: ImagesConfig {
+            augment: Augment::None,
+            size: Some(0),
+        },
         model: ModelConfig {
             size: String::new(),
+            weights: Some(String::new()),
             seq_len: 0,
+            memory_len: Some(0),
+            cutoffs: Some(Vec::new()),
+            stem: Stem::Small,
+            width: Some(0),
             hidden: Some(0),
             layers: Some(0),
             heads: Some(0),
             feed_forward: Some(0),
+            init_std: Some(0.0),
             dropout: Some(0.0),
             attention: true,
             input: InputKind::Text,
@@ -223,9 +243,14 @@ fn complete() -> Config {
         train: TrainConfig {
             steps: 0,
             batch_size: 0,
+            accumulate: 0,
             eval_every: 0,
+            frequency_bins: 0,
             eval_batches: 0,
+            patience: 0,
             checkpoint_every: 0,
+            keep: Vec::new(),
+            tensorboard: false,
             schedule: Schedule::Constant,
             warmup: 0,
         },
@@ -243,6 +268,7 @@ fn complete() -> Config {
         },
         compare: CompareConfig {
             optimizers: Vec::new(),
+            judge: String::new(),
             seeds: 0,
             jobs: 0,
             grid: acclip_optim::NAMES

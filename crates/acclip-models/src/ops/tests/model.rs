@@ -1,7 +1,7 @@
 //! A whole BERT in its two forms, and on any number of threads.
 
 use super::{assert_close, flex, numbers};
-use crate::{Bert, BertConfig, Input, MaskedBatch, Real, len};
+use crate::{Bert, BertConfig, Head, Input, MaskedBatch, Real, len};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -44,6 +44,7 @@ impl Example {
             real: &self.real,
             positions: &self.positions,
             labels: &self.labels,
+            next: None,
         }
     }
 }
@@ -59,6 +60,8 @@ fn config(attention: bool) -> BertConfig {
         segments: 2,
         dropout: 0.2,
         attention,
+        layer_norm_eps: 1e-12,
+        head: Head::MaskedLm,
     }
 }
 

@@ -1,14 +1,14 @@
 //! Each op in its two forms.
 
-use super::{Setting, compare};
+use super::{EPS, Setting, compare};
 use crate::ops::{self, Heads, Table};
 use acclip_kernels::Dropout;
 use acclip_kernels::attention::Shape;
 
-const MASK: fn(u64) -> Dropout = |application| Dropout::new(0.3, 5, application);
+pub(super) const MASK: fn(u64) -> Dropout = |application| Dropout::new(0.3, 5, application);
 
 /// Rows, inputs and outputs.
-const LINEAR: [[usize; 3]; 4] = [[1, 1, 1], [7, 5, 3], [33, 17, 65], [300, 70, 41]];
+pub(super) const LINEAR: [[usize; 3]; 4] = [[1, 1, 1], [7, 5, 3], [33, 17, 65], [300, 70, 41]];
 
 #[test]
 fn linear() {
@@ -21,6 +21,17 @@ fn linear() {
         compare!(setting, |w, x| {
             ops::tied_decoder(w, "l.weight", "l.bias", x[0].clone())
         });
+    }
+}
+
+/// With few inputs: the rounding of a sum far beyond ±1 is large beside its tanh.
+#[test]
+fn linear_tanh() {
+    for [n, inputs, outputs] in [[1, 1, 1], [7, 5, 3], [300, 3, 41]] {
+        let parameters: [(&str, &[usize]); 2] =
+            [("l.weight", &[outputs, inputs]), ("l.bias", &[outputs])];
+        let setting = Setting::new(&parameters, &[[n, inputs]]);
+        compare!(setting, |w, x| ops::linear_tanh(w, "l", x[0].clone()));
     }
 }
 
@@ -108,16 +119,16 @@ fn norms() {
     for [n, width] in ROWS {
         let parameters: [(&str, &[usize]); 2] = [("n.weight", &[width]), ("n.bias", &[width])];
         let one = Setting::new(&parameters, &[[n, width]]);
-        compare!(one, |w, x| ops::layer_norm(w, "n", x[0].clone()));
+        compare!(one, |w, x| ops::layer_norm(w, "n", x[0].clone(), EPS));
         let two = Setting::new(&parameters, &[[n, width], [n, width]]);
         for dropout in [None, Some(MASK(2))] {
             compare!(two, |w, x| {
-                ops::residual_norm(w, "n", x[0].clone(), x[1].clone(), dropout)
+                ops::residual_norm(w, "n", x[0].clone(), x[1].clone(), dropout, EPS)
             });
             // A tensor and itself.
             compare!(two, |w, x| {
                 let x = x[0].clone() * x[1].clone();
-                ops::residual_norm(w, "n", x.clone(), x, dropout)
+                ops::residual_norm(w, "n", x.clone(), x, dropout, EPS)
             });
         }
     }
@@ -217,7 +228,7 @@ fn recompute() {
             let w = $w.clone();
             move |h: burn::tensor::Tensor<2>| {
                 let y = ops::dropout(&w, ops::linear_gelu(&w, "l", h.clone()), Some(MASK(4)));
-                ops::residual_norm(&w, "n", h, y, Some(MASK(5)))
+                ops::residual_norm(&w, "n", h, y, Some(MASK(5)), EPS)
             }
         }};
     }

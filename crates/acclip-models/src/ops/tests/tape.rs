@@ -1,6 +1,6 @@
 //! What the tape does with outputs and parameters that are used twice or never, and with passes that end early.
 
-use super::{Setting, compare, flex, loss};
+use super::{EPS, Setting, compare, flex, loss};
 use crate::ops::{self, Table};
 use crate::weights::{Weights, tensor, values};
 
@@ -19,7 +19,7 @@ fn setting() -> Setting {
 /// The gradient of a pass through two layers, and of what the pass begins with.
 fn gradient(w: &Weights<f32>, grad: &mut Vec<f32>) {
     let x = tensor(setting().input::<f32>(0), [5, 7], w.device()).require_grad();
-    let y = ops::layer_norm(w, "n", ops::linear(w, "l", x));
+    let y = ops::layer_norm(w, "n", ops::linear(w, "l", x), EPS);
     w.backward(loss(y), grad).unwrap();
 }
 
@@ -27,7 +27,7 @@ fn gradient(w: &Weights<f32>, grad: &mut Vec<f32>) {
 fn outputs_used_twice() {
     compare!(setting(), |w, x| {
         let y = ops::linear(w, "l", x[0].clone());
-        let z = ops::layer_norm(w, "n", y.clone());
+        let z = ops::layer_norm(w, "n", y.clone(), EPS);
         y * z.clone() + z + x[0].clone()
     });
 }
@@ -36,7 +36,7 @@ fn outputs_used_twice() {
 fn parameters_used_twice() {
     compare!(setting(), |w, x| {
         let y = ops::linear_gelu(w, "l", ops::linear(w, "l", x[0].clone()));
-        ops::layer_norm(w, "n", ops::layer_norm(w, "n", y))
+        ops::layer_norm(w, "n", ops::layer_norm(w, "n", y, EPS), EPS)
     });
 }
 
@@ -118,8 +118,8 @@ fn nothing() {
     };
     let run = empty.run::<f32>(false, |w, x| {
         let y = ops::linear_gelu(w, "l", ops::linear(w, "l", x[0].clone()));
-        let y = ops::residual_norm(w, "n", x[1].clone(), y, None);
-        ops::select_rows(w, ops::layer_norm(w, "n", y), &[])
+        let y = ops::residual_norm(w, "n", x[1].clone(), y, None, EPS);
+        ops::select_rows(w, ops::layer_norm(w, "n", y, EPS), &[])
     });
     assert!(run.output.is_empty() && run.inputs.iter().all(Vec::is_empty));
     assert!(run.parameters.iter().flatten().all(|g| *g == 0.0));
@@ -139,7 +139,7 @@ fn nothing() {
 fn norms_of_constant_rows() {
     let mut constant = setting();
     constant.head = vec![0.1; 35];
-    let run = constant.run::<f32>(false, |w, x| ops::layer_norm(w, "n", x[0].clone()));
+    let run = constant.run::<f32>(false, |w, x| ops::layer_norm(w, "n", x[0].clone(), EPS));
     let flat = super::numbers::<f32>(constant.table().len(), 1);
     for row in run.output.chunks(7) {
         assert_eq!(row, &flat[flat.len() - 7..]);

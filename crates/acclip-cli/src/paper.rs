@@ -1,0 +1,202 @@
+//! `acclip paper`: the figures and tables of the paper as experiments.
+
+use crate::args::{Paper, Theory, TheoryOptions, TheoryWhat};
+use crate::commands::{Ended, default_folder, note, print, provenance};
+use crate::report::{columns, paper_report};
+use crate::theory;
+use acclip_paper::{Claim, Data, EXPERIMENTS, Experiment, Finding, Plan, Scale, runner};
+use acclip_train::{Control, Error, Outcome, Provenance, RunFolder};
+use jiff::Zoned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What determines an experiment: the content of its `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its name.
+    pub name: String,
+    /// `lab` or `paper`.
+    pub scale: String,
+    /// `key=value`, over every cell's configuration.
+    pub settings: Vec<String>,
+    /// The data.
+    pub data: Data,
+    /// What is run.
+    pub plan: Plan,
+}
+
+/// What an experiment found, and how: the content of `finding.json`.
+#[derive(Serialize)]
+pub struct PaperSummary {
+    /// Its name.
+    pub name: String,
+    /// `lab` or `paper`.
+    pub scale: String,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// Wall time of this call, in seconds.
+    pub seconds: f64,
+    /// The claims, judged.
+    pub claims: Vec<Claim>,
+    #[serde(skip)]
+    pub finding: Finding,
+}
+
+/// Runs, continues or lists experiments.
+pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
+    match args.name.as_deref() {
+        Some("list") => return print(&list()).map(|()| Ended::Done),
+        Some("table1") => return table_1(args, control),
+        _ => {}
+    }
+    let (folder, request) = match &args.resume {
+        Some(path) => resumed(path)?,
+        None => begun(args)?,
+    };
+    let clock = Instant::now();
+    let cells = request.plan.cells(&request.data, &request.settings)?;
+    let Outcome::Done(finding) = runner::run(&request.plan, &cells, folder.path(), control)? else {
+        let path = folder.path().display();
+        note(&format!(
+            "stopped; continue with: acclip paper --resume {path}"
+        ));
+        return Ok(Ended::Interrupted);
+    };
+    let summary = PaperSummary {
+        name: request.name.clone(),
+        scale: request.scale.clone(),
+        provenance: folder.provenance.clone(),
+        seconds: clock.elapsed().as_secs_f64(),
+        claims: finding.claims.clone(),
+        finding,
+    };
+    folder.write_json("finding.json", &summary)?;
+    for (name, table) in summary.finding.tables() {
+        folder.write(&name, acclip_report::to_csv(&table).as_bytes())?;
+    }
+    let report = paper_report(&request, &summary);
+    folder.write("report.html", acclip_report::to_html(&report).as_bytes())?;
+    note(&format!(
+        "report: {}",
+        folder.path().join("report.html").display()
+    ));
+    print(&match args.json {
+        true => {
+            serde_json::to_string_pretty(&summary).expect("our own records are valid JSON") + "\n"
+        }
+        false => text(&summary),
+    })?;
+    Ok(Ended::Done)
+}
+
+/// What there is, and how long it takes.
+fn list() -> String {
+    let mut text = String::new();
+    for one in &EXPERIMENTS {
+        let minutes = |scale| one.plan(scale).map_or(f64::NAN, |plan| plan.minutes);
+        text += &format!(
+            "{:<12}{}; lab: {} min on two cores\n",
+            one.name,
+            one.title,
+            minutes(Scale::Lab)
+        );
+    }
+    text + "table1      Rates of SGD and GClip, and lower bounds: `acclip theory table1`; lab: 2 min on two cores\n"
+}
+
+/// Table 1 is a theorem's: the command for theorems runs it, at the paper's scale with four times the steps.
+fn table_1(args: &Paper, control: Control) -> Result<Ended, Error> {
+    let options = TheoryOptions {
+        alpha: Vec::new(),
+        trajectories: None,
+        steps: (args.scale == "paper").then_some(1 << 18),
+        seed: args.seed,
+        out: args.out.clone(),
+        json: args.json,
+    };
+    let what = TheoryWhat::Table1;
+    theory::run(&Theory { what, options }, control)
+}
+
+/// A new experiment and its folder.
+fn begun(args: &Paper) -> Result<(RunFolder, Request), Error> {
+    let name = args.name.clone().expect("clap asks for it");
+    let scale = match args.scale.as_str() {
+        "paper" => Scale::Paper,
+        _ => Scale::Lab,
+    };
+    let experiment = Experiment::find(&name).expect("clap knows the names");
+    let plan = experiment.plan(scale)?;
+    let mut settings = args.set.clone();
+    settings.extend(args.seed.map(|seed| format!("seed={seed}")));
+    let whole = |path: &Option<PathBuf>| -> Result<Option<PathBuf>, Error> {
+        // A resumed run must find its files from wherever it is started.
+        let find = |path: &PathBuf| {
+            fs::canonicalize(path).map_err(|source| Error::Io {
+                action: "find",
+                path: path.clone(),
+                source,
+            })
+        };
+        path.as_ref().map(find).transpose()
+    };
+    let data = Data {
+        text: whole(&args.text)?,
+        images: whole(&args.images)?,
+        questions: whole(&args.questions)?,
+        weights: whole(&args.weights)?,
+    };
+    let request = Request {
+        name: name.clone(),
+        scale: args.scale.clone(),
+        settings,
+        data,
+        plan,
+    };
+    let cells = request.plan.cells(&request.data, &request.settings)?;
+    let crc32 = runner::check(&cells)?;
+    let seed = cells.first().map_or(0, |cell| cell.config.seed);
+    let now = Zoned::now();
+    let path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_folder(&name, &now));
+    let text = toml::to_string(&request).expect("a request is valid TOML");
+    let folder = RunFolder::create(&path, provenance("paper", &now, seed, crc32), &text)?;
+    note(&format!(
+        "run folder: {}  seed: {seed}  about {} minutes on two cores",
+        path.display(),
+        request.plan.minutes
+    ));
+    Ok((folder, request))
+}
+
+/// The experiment in a folder, and the folder.
+fn resumed(path: &Path) -> Result<(RunFolder, Request), Error> {
+    let (folder, text) = RunFolder::open(path, "paper")?;
+    let request: Request = toml::from_str(&text).map_err(|error| Error::RunFolder {
+        path: path.to_path_buf(),
+        problem: format!("config.toml cannot be understood: {error}"),
+    })?;
+    let cells = request.plan.cells(&request.data, &request.settings)?;
+    let warn = |text: &str| note(&format!("warning: {text}"));
+    folder.check(runner::check(&cells)?, env!("ACCLIP_COMMIT"), &warn)?;
+    Ok((folder, request))
+}
+
+/// The claims, for a terminal.
+fn text(summary: &PaperSummary) -> String {
+    let mut text = String::new();
+    for word in summary.finding.words() {
+        text += &format!("{word}\n");
+    }
+    format!(
+        "{text}\n{}\nscale {}, seed {}; {:.0} s\n",
+        columns(&summary.finding.claims_table()),
+        summary.scale,
+        summary.provenance.seed,
+        summary.seconds
+    )
+}

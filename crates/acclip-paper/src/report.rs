@@ -1,0 +1,367 @@
+//! What a report shows of an experiment: the noise, the races, the settings.
+
+use crate::figures::{
+    NOISE_CAPTION, References, growth, hill, histogram, noise_header, noise_row, overlay,
+    verdict_name,
+};
+use crate::plan::Plan;
+use crate::runner::{Measured, Noise};
+use crate::scan::{Scanned, section};
+use acclip_noise::diagnose;
+use acclip_report::{Axis, Figure, Item, Section, Series, Table};
+use acclip_train::compare::stats::mean_sd;
+use acclip_train::compare::summary::Row;
+use acclip_train::{Error, RunResult, Validation};
+use std::collections::BTreeSet;
+
+/// Layers in a table of tails by layer: those with the largest share of the noise.
+const MOST_LAYERS: usize = 24;
+
+/// The sections of the report.
+///
+/// # Errors
+/// [`Error::Noise`] for norms of which there is no picture.
+pub fn sections(plan: &Plan, all: &[Measured]) -> Result<Vec<Section>, Error> {
+    let mut sections = Vec::new();
+    if all.iter().any(|m| !m.noise.is_empty()) {
+        sections.push(Section {
+            title: "The noise".into(),
+            items: noise_items(plan, all)?,
+        });
+        sections.extend(
+            all.iter()
+                .filter_map(|m| by_layer(m).transpose())
+                .collect::<Result<Vec<_>, _>>()?,
+        );
+    }
+    for measured in all.iter().filter(|m| !m.rows.is_empty()) {
+        sections.push(Section {
+            title: format!("{}: training", measured.cell.title),
+            items: race_items(measured),
+        });
+    }
+    let scanned: Vec<&Measured> = all.iter().filter(|m| !m.scanned.is_empty()).collect();
+    if !scanned.is_empty() {
+        let scanned: Vec<&Scanned> = scanned.iter().flat_map(|m| &m.scanned).collect();
+        sections.push(section(plan, &scanned));
+    }
+    sections.push(Section {
+        title: "The settings".into(),
+        items: all.iter().map(setting).collect(),
+    });
+    Ok(sections)
+}
+
+fn strings<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(String::from).to_vec()
+}
+
+/// The measurement of a cell in a few words.
+fn name(measured: &Measured, noise: &Noise) -> String {
+    let title = &measured.cell.title;
+    match measured.cell.noise_at.len() {
+        1 if noise.step == 0 => title.clone(),
+        _ => format!("{title}, step {}", noise.step),
+    }
+}
+
+/// The first seed's measurements of every cell.
+fn first_seed<'a>(measured: &'a Measured) -> impl Iterator<Item = &'a Noise> {
+    let seed = measured.noise.first().map(|noise| noise.seed);
+    let noise = measured.noise.iter();
+    noise.filter(move |noise| Some(noise.seed) == seed)
+}
+
+fn noise_items(plan: &Plan, all: &[Measured]) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::new();
+    let mut grid = Vec::new();
+    let mut samples: Vec<(String, &[f64])> = Vec::new();
+    for measured in all {
+        for noise in first_seed(measured) {
+            let norms = noise.measurement.noise_norms();
+            let references = References::new(norms, noise.diagnosis.evidence.cv, noise.seed)?;
+            grid.push(histogram(&name(measured, noise), norms, &references)?);
+            samples.push((name(measured, noise), norms));
+        }
+    }
+    items.push(Item::Grid {
+        caption: "Noise norms ‖g − ∇f‖. Bars: measured. Dashed: norms of Gaussian or α-stable (α = 1.5, our choice) \
+                  vectors, scaled to the same median, with as many coordinates as give the Gaussian ones the \
+                  measured spread."
+            .into(),
+        columns: 2,
+        figures: grid,
+    });
+    for measured in all.iter().filter(|m| m.cell.noise_at.len() > 1) {
+        let steps: Vec<(String, &[f64])> = first_seed(measured)
+            .map(|noise| {
+                (
+                    format!("step {}", noise.step),
+                    noise.measurement.noise_norms(),
+                )
+            })
+            .collect();
+        items.push(Item::Figure(overlay(&measured.cell.title, &steps)?));
+    }
+    if let Some(noise) = all.iter().find_map(|m| m.noise.first()) {
+        let norms = noise.measurement.noise_norms();
+        let references = References::new(norms, noise.diagnosis.evidence.cv, noise.seed)?;
+        items.push(Item::Figure(growth(&samples, &references)?));
+    }
+    items.push(Item::Figure(hill(&samples)?));
+    let rows = all.iter().flat_map(|measured| {
+        measured.noise.iter().map(|noise| {
+            let who = vec![name(measured, noise), noise.seed.to_string()];
+            [who, noise_row(&noise.diagnosis)].concat()
+        })
+    });
+    items.push(Item::Table(Table {
+        caption: NOISE_CAPTION.into(),
+        header: [strings(["cell", "seed"]), noise_header()].concat(),
+        rows: rows.collect(),
+        numeric: (3..10).collect(),
+        highlight: None,
+    }));
+    let entries = all
+        .iter()
+        .flat_map(|m| first_seed(m).filter_map(move |noise| entries(m, noise)));
+    let figures: Vec<Figure> = entries.collect();
+    if !figures.is_empty() {
+        items.push(Item::Grid {
+            caption: "The noise of one gradient across its entries (Figure 5c): as it is, and in each entry’s own unit. \
+                      If only the first is heavy, scales differ across entries."
+                .into(),
+            columns: 2,
+            figures,
+        });
+    }
+    if plan.noise_seeds > 1 {
+        items.push(Item::Text("Figures show the first seed.".into()));
+    }
+    Ok(items)
+}
+
+/// The entries of one gradient's noise, as they are and in their own unit, as densities.
+fn entries(measured: &Measured, noise: &Noise) -> Option<Figure> {
+    let snapshot = noise.measurement.gradients.snapshot.as_ref()?;
+    let mut series = Vec::new();
+    for (label, values) in [
+        ("as they are", &snapshot.raw_sample),
+        ("in their own units", &snapshot.standardised_sample),
+    ] {
+        let scaled = acclip_noise::pictures::moments::Moments::of(values)
+            .finalize()
+            .ok()?;
+        let sd = scaled.variance?.sqrt();
+        let mut histogram =
+            acclip_noise::pictures::histogram::Histogram::with_range(-8.0, 8.0, 64).ok()?;
+        let values: Vec<f64> = values.iter().map(|x| x / sd).collect();
+        histogram.extend(&values).ok()?;
+        let edges = histogram.edges();
+        let centres = edges.windows(2).map(|e| (e[0] + e[1]) / 2.0);
+        let density = histogram.density();
+        let seen = centres.zip(density).filter(|(_, density)| *density > 0.0);
+        series.push(Series::line(label, seen.collect()));
+    }
+    let normal = |x: f64| (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    let grid = (-16..=16).map(|i| f64::from(i) / 4.0);
+    series.push(Series::dashed(
+        "normal law",
+        grid.map(|x| (x, normal(x))).collect(),
+    ));
+    Some(Figure {
+        title: name(measured, noise),
+        caption: String::new(),
+        x: Axis::linear("entry of the noise over its standard deviation"),
+        y: Axis::log("density"),
+        series,
+    })
+}
+
+/// Verdicts by layer, a column a step.
+fn by_layer(measured: &Measured) -> Result<Option<Section>, Error> {
+    let steps: Vec<&Noise> = first_seed(measured).collect();
+    let Some(first) = steps.first() else {
+        return Ok(None);
+    };
+    let gradients = &first.measurement.gradients;
+    if gradients.layers.len() < 2 {
+        return Ok(None);
+    }
+    let share = |layer: usize| {
+        let squares = gradients.noise.norms.layers[layer].iter().map(|x| x * x);
+        squares.sum::<f64>()
+    };
+    let mut largest: Vec<usize> = (0..gradients.layers.len()).collect();
+    largest.sort_by(|a, b| share(*b).total_cmp(&share(*a)));
+    largest.truncate(MOST_LAYERS);
+    largest.sort_unstable();
+    let mut rows = Vec::new();
+    for layer in largest {
+        let mut row = vec![
+            gradients.layers[layer].clone(),
+            gradients.layer_sizes[layer].to_string(),
+        ];
+        for noise in &steps {
+            let norms = &noise.measurement.gradients.noise.norms.layers[layer];
+            row.push(match diagnose(norms) {
+                Ok(found) => {
+                    let xi = found
+                        .evidence
+                        .moment
+                        .map_or("–".into(), |m| m.xi.to_string());
+                    format!("{}, ξ {xi}", verdict_name(&found))
+                }
+                Err(_) => "does not move".into(),
+            });
+        }
+        rows.push(row);
+    }
+    let mut header = strings(["layer", "entries"]);
+    header.extend(steps.iter().map(|noise| format!("step {}", noise.step)));
+    Ok(Some(Section {
+        title: format!("{}: by layer", measured.cell.title),
+        items: vec![Item::Table(Table {
+            caption: format!(
+                "Verdicts on the norm of each layer’s noise, for the {MOST_LAYERS} layers with most of it; ξ is the \
+                 extreme-value index. Of many layers a few are misjudged."
+            ),
+            header,
+            rows,
+            numeric: vec![1],
+            highlight: None,
+        })],
+    }))
+}
+
+/// Table and curves of a race.
+fn race_items(measured: &Measured) -> Vec<Item> {
+    let unit = measured.cell.config.task.unit();
+    let figure = |title: &str, label: String, pick: fn(&Validation) -> Option<f64>| {
+        Item::Figure(Figure {
+            title: title.into(),
+            caption: "Mean over fresh seeds, with a band of one standard deviation.".into(),
+            x: Axis::linear("step"),
+            y: Axis::linear(label),
+            series: measured
+                .rows
+                .iter()
+                .flat_map(|row| curve(row, pick))
+                .collect(),
+        })
+    };
+    vec![
+        Item::Table(race_table(measured)),
+        figure("Held-out loss", format!("loss (nats per {unit})"), |v| {
+            Some(v.loss)
+        }),
+        figure("Training loss", format!("loss (nats per {unit})"), |v| {
+            v.train_loss
+        }),
+    ]
+}
+
+/// The mean over seeds of what is picked, and a band of one standard deviation.
+fn curve(row: &Row, pick: fn(&Validation) -> Option<f64>) -> Vec<Series> {
+    let whole: Vec<&RunResult> = row
+        .finals
+        .iter()
+        .filter(|r| r.diverged_at.is_none())
+        .collect();
+    let Some(first) = whole.first() else {
+        return Vec::new();
+    };
+    let mut points = Vec::new();
+    // Step 0, the same for all, would flatten the rest.
+    for (i, validation) in first.curve.iter().enumerate().skip(1) {
+        let at = whole.iter().filter_map(|run| pick(run.curve.get(i)?));
+        let values: Vec<f64> = at.collect();
+        if !values.is_empty() {
+            let (mean, sd) = mean_sd(&values);
+            points.push((validation.step as f64, mean, sd));
+        }
+    }
+    let band: Vec<_> = points
+        .iter()
+        .map(|(x, mean, sd)| (*x, mean - sd, mean + sd))
+        .collect();
+    let line = points.iter().map(|(x, mean, _)| (*x, *mean)).collect();
+    vec![
+        Series::band(row.optimizer.clone(), &band),
+        Series::line(row.optimizer.clone(), line),
+    ]
+}
+
+fn race_table(measured: &Measured) -> Table {
+    let scores: BTreeSet<&String> = (measured.rows.iter())
+        .flat_map(|row| &row.finals)
+        .flat_map(|run| run.scores.keys())
+        .collect();
+    let spread = |x: Vec<f64>, scale: f64, digits: usize| match x.is_empty() {
+        true => "–".to_string(),
+        false => {
+            let (mean, sd) = mean_sd(&x);
+            format!("{:.digits$} ± {:.digits$}", scale * mean, scale * sd)
+        }
+    };
+    let row = |row: &Row| {
+        let of = |name: &str| -> Vec<f64> {
+            row.finals
+                .iter()
+                .filter_map(|run| run.metric(name))
+                .collect()
+        };
+        let or_dash = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3e}"));
+        let mut cells = vec![
+            row.optimizer.clone(),
+            row.against_winner(),
+            spread(of("loss"), 1.0, 4),
+            spread(of("accuracy"), 100.0, 2),
+        ];
+        cells.extend(scores.iter().map(|name| spread(of(name), 1.0, 2)));
+        cells.extend([
+            format!(
+                "{}{}",
+                or_dash(row.learning_rate),
+                if row.at_edge { " (edge)" } else { "" }
+            ),
+            or_dash(row.threshold),
+            format!("{:.1} %", 100.0 * row.clip_rate),
+        ]);
+        cells
+    };
+    let mut header = strings(["optimizer", "by loss", "loss", "accuracy (%)"]);
+    header.extend(scores.iter().map(|name| name.replace('_', " ")));
+    header.extend(strings(["learning rate", "threshold", "clipped"]));
+    let compare = &measured.cell.config.compare;
+    Table {
+        caption: format!(
+            "{} settings of each optimizer were tried on one seed, chosen by {}, and run again on {} fresh seeds: mean ± \
+             standard deviation. Paired t-tests against the best by loss, Holm-adjusted. (edge): the best learning \
+             rate was the smallest or the largest tried.",
+            measured.settings, compare.judge, compare.seeds
+        ),
+        numeric: (2..header.len()).collect(),
+        header,
+        rows: measured.rows.iter().map(row).collect(),
+        highlight: Some(0),
+    }
+}
+
+/// The data and the model of a cell, in a sentence each.
+fn setting(measured: &Measured) -> Item {
+    let (facts, (model, parameters)) = (&measured.facts, &measured.model);
+    let train = &measured.cell.config.train;
+    Item::Text(format!(
+        "{}. Data: {} — {}; {} labels; {} training and {} held-out examples. Model: {model}; {parameters} parameters. \
+         Training: {} steps of {} examples.",
+        measured.cell.title,
+        facts.source,
+        facts.content,
+        facts.labels,
+        facts.train_examples,
+        facts.valid_examples,
+        train.steps,
+        train.batch_size * train.accumulate
+    ))
+}

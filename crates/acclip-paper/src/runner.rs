@@ -1,0 +1,177 @@
+//! Runs the cells of a plan: noise measured at steps of a training run, optimizers in a race.
+//!
+//! ```text
+//! ROOT/CELL/seed-S/train/           the training run whose weights are measured, where there is one
+//! ROOT/CELL/seed-S/noise/step-T.json
+//! ROOT/CELL/tuning/, final/         the race
+//! ```
+
+use crate::finding::Finding;
+use crate::plan::{Cell, Plan};
+use crate::scan::{Scanned, scan};
+use crate::{claims, report};
+use acclip_noise::{Diagnosis, diagnose};
+use acclip_train::compare::race;
+use acclip_train::compare::summary::Row;
+use acclip_train::{Control, CorpusFacts, Dataset, Error, Measurement, Outcome, measured, train};
+use std::path::Path;
+
+/// What was measured in a cell.
+pub struct Measured<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// Its data.
+    pub facts: CorpusFacts,
+    /// Its model in a sentence, and the number of parameters.
+    pub model: (String, usize),
+    /// The noise, by step and seed.
+    pub noise: Vec<Noise>,
+    /// The optimizers, best first; none where there was no race.
+    pub rows: Vec<Row>,
+    /// Settings tried for each.
+    pub settings: usize,
+    /// The noise along the axes of the plan.
+    pub scanned: Vec<Scanned>,
+}
+
+/// A measurement of noise.
+pub struct Noise {
+    /// The training step of the weights.
+    pub step: u64,
+    /// The seed.
+    pub seed: u64,
+    /// What was seen.
+    pub measurement: Measurement,
+    /// What it allows to be said.
+    pub diagnosis: Diagnosis,
+}
+
+/// Reads the data of every cell, and sees whether there is enough of it and of memory. Returns a checksum of all.
+///
+/// # Errors
+/// [`Error`] for data that is not there, is wrong or too small.
+pub fn check(cells: &[Cell]) -> Result<u32, Error> {
+    let mut crc32 = 0_u32;
+    for cell in cells {
+        let dataset = Dataset::load(&cell.config, None)?;
+        if cell.race || cell.noise_at.iter().any(|step| *step > 0) {
+            dataset.check_training(&cell.config)?;
+        }
+        if !cell.noise_at.is_empty() {
+            dataset.check_noise(&cell.config)?;
+        }
+        dataset.check_memory(&cell.config, 1)?;
+        crc32 = crc32.rotate_left(1) ^ dataset.facts.crc32;
+    }
+    Ok(crc32)
+}
+
+/// Runs or continues an experiment in the folder `root`.
+///
+/// # Errors
+/// [`Error`] for what cannot be read, written or built; a run that diverges is a result.
+pub fn run(
+    plan: &Plan,
+    cells: &[Cell],
+    root: &Path,
+    control: Control,
+) -> Result<Outcome<Finding>, Error> {
+    let mut all = Vec::new();
+    for cell in cells {
+        match measure_cell(plan, cell, &root.join(&cell.name), control)? {
+            Outcome::Done(measured) => all.push(measured),
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+    }
+    Ok(Outcome::Done(Finding {
+        claims: claims::judged(plan, &all)?,
+        sections: report::sections(plan, &all)?,
+    }))
+}
+
+/// Everything that is to be measured in one cell.
+fn measure_cell<'a>(
+    plan: &Plan,
+    cell: &'a Cell,
+    folder: &Path,
+    control: Control,
+) -> Result<Outcome<Measured<'a>>, Error> {
+    let dataset = Dataset::load(&cell.config, None)?;
+    let mut found = Measured {
+        cell,
+        facts: dataset.facts.clone(),
+        model: dataset.describe(&cell.config)?,
+        noise: Vec::new(),
+        rows: Vec::new(),
+        settings: 0,
+        scanned: Vec::new(),
+    };
+    if !cell.noise_at.is_empty() {
+        for i in 0..plan.noise_seeds {
+            let seed = cell.config.seed + i;
+            let folder = folder.join(format!("seed-{seed}"));
+            match measure_noise(cell, seed, &dataset, &folder, control)? {
+                Outcome::Done(noise) => found.noise.extend(noise),
+                Outcome::Interrupted => return Ok(Outcome::Interrupted),
+            }
+        }
+    }
+    match scan(plan, cell, folder, control)? {
+        Outcome::Done(scanned) => found.scanned = scanned,
+        Outcome::Interrupted => return Ok(Outcome::Interrupted),
+    }
+    if cell.race {
+        match race(&cell.config, &dataset, folder, control)? {
+            Outcome::Done(race) => (found.rows, found.settings) = (race.rows, race.settings),
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+    }
+    Ok(Outcome::Done(found))
+}
+
+/// The noise of a cell on one seed, at each of its steps.
+pub(crate) fn measure_noise(
+    cell: &Cell,
+    seed: u64,
+    dataset: &Dataset,
+    folder: &Path,
+    control: Control,
+) -> Result<Outcome<Vec<Noise>>, Error> {
+    let mut config = cell.config.clone();
+    config.seed = seed;
+    if let Some(last) = cell.noise_at.iter().max().filter(|last| **last > 0) {
+        config.train.steps = config.train.steps.max(*last);
+        config.train.keep = cell.noise_at.clone();
+        let run = folder.join("train");
+        match train(&config, dataset, &run, control)? {
+            Outcome::Done(result) if result.diverged_at.is_none() => {}
+            Outcome::Done(result) => {
+                return Err(Error::Config {
+                    key: format!("cells.{}", cell.name),
+                    problem: format!(
+                        "training diverged at step {}, so that there is no noise to measure at {last}; \
+                         lower optimizer.learning_rate",
+                        result.diverged_at.unwrap_or(0)
+                    ),
+                });
+            }
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+        config.noise.weights = Some(run.to_string_lossy().into_owned());
+    }
+    let mut all = Vec::new();
+    for &step in &cell.noise_at {
+        config.noise.weights_step = config.noise.weights.as_ref().map(|_| step);
+        let name = format!("step-{step}");
+        let Outcome::Done(measurement) = measured(&config, dataset, &name, folder, control)? else {
+            return Ok(Outcome::Interrupted);
+        };
+        all.push(Noise {
+            step,
+            seed,
+            diagnosis: diagnose(measurement.noise_norms())?,
+            measurement,
+        });
+    }
+    Ok(Outcome::Done(all))
+}

@@ -1,0 +1,340 @@
+//! Masked-token prediction by BERT: windows of text, or pairs of segments with the question whether the second
+//! follows the first (pre-training), of which some tokens are hidden.
+//!
+//! Pairs are drawn `corpus.copies` times from the same documents, so that a sentence stands beside others in each copy
+//! (Devlin et al. 2019, A.2: ten copies); masks are new in every step. Held-out pairs and masks are the same for every
+//! seed. The paper trains the last tenth of its steps on longer pairs: here that is another run with a larger
+//! `model.seq_len`, from the weights of the first (`model.weights`).
+
+use super::bert::{Start, describe, write};
+use super::text::{checksum, content, corpus, source, tokenizer};
+use super::{Ask, Carried, Laps, Scores, Task};
+use crate::config::{InputKind, TaskKind};
+use crate::{Config, CorpusFacts, Error, Timing};
+use acclip_data::{
+    Document, Masker, Masking, Pairs, Pass, Purpose, Sequences, Specials, Tokenizer,
+    frequency_bins, rng,
+};
+use acclip_models::{Evaluation, Head, Input, MaskedBatch, Parameter, gaussian_vectors};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Sets the streams of Gaussian vectors apart from those of masks, whose index is a sequence's.
+const GAUSSIAN: u64 = 1 << 63;
+
+/// Tokenised text, split by document into training and held-out examples.
+pub(crate) struct Text {
+    pub tokenizer: Tokenizer,
+    train: Examples,
+    valid: Examples,
+    masker: Masker,
+}
+
+/// What is masked.
+enum Examples {
+    Windows(Sequences),
+    Pairs(Pairs),
+}
+
+impl Examples {
+    fn new(
+        config: &Config,
+        tokenizer: &Tokenizer,
+        documents: &[&Document],
+        (seed, copies): (u64, u64),
+    ) -> Result<Self, Error> {
+        let (length, specials) = (config.model.seq_len, tokenizer.specials());
+        Ok(match config.task {
+            TaskKind::Pretraining => {
+                let documents = tokenizer.encode_sentences(documents)?;
+                Self::Pairs(Pairs::copies(&documents, length, &specials, seed, copies)?)
+            }
+            _ => {
+                let tokens = tokenizer.encode_documents(documents)?;
+                Self::Windows(Sequences::new(&tokens, length, &specials)?)
+            }
+        })
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Windows(windows) => windows.len(),
+            Self::Pairs(pairs) => pairs.len(),
+        }
+    }
+
+    /// Tokens of example `i`.
+    fn tokens(&self, i: usize) -> &[u32] {
+        match self {
+            Self::Windows(windows) => windows.get(i),
+            Self::Pairs(pairs) => pairs.get(i).tokens,
+        }
+    }
+}
+
+impl Text {
+    /// Reads the corpus, splits it, gets or trains the vocabulary (on the training documents alone) and tokenises.
+    pub fn load(config: &Config, kept: Option<&Path>) -> Result<(Self, CorpusFacts), Error> {
+        let c = &config.corpus;
+        let corpus = corpus(config)?;
+        let (train, valid) = corpus.split(c.held_out, c.split_seed)?;
+        let tokenizer = tokenizer(config, kept, &train)?;
+        let masking = Masking {
+            whole_words: c.whole_words,
+            max_predictions: c.max_predictions,
+            ..Masking::default()
+        };
+        let text = Self {
+            masker: Masker::for_tokenizer(masking, &tokenizer)?,
+            train: Examples::new(config, &tokenizer, &train, (config.seed, c.copies))?,
+            // Validation is the same for every seed.
+            valid: Examples::new(config, &tokenizer, &valid, (c.split_seed, 1))?,
+            tokenizer,
+        };
+        let facts = CorpusFacts {
+            source: source(config),
+            content: content(&corpus),
+            crc32: checksum(&corpus),
+            labels: text.tokenizer.vocab_size(),
+            train_examples: text.train.len(),
+            valid_examples: text.valid.len(),
+        };
+        Ok((text, facts))
+    }
+}
+
+/// BERT on masked text.
+pub(crate) struct MaskedLm<'a> {
+    config: &'a Config,
+    text: &'a Text,
+    start: Start,
+}
+
+impl<'a> MaskedLm<'a> {
+    pub fn new(config: &'a Config, text: &'a Text) -> Result<Self, Error> {
+        let head = match config.task {
+            TaskKind::Pretraining => Head::Pretraining,
+            _ => Head::MaskedLm,
+        };
+        Ok(Self {
+            config,
+            text,
+            start: Start::new(config, text.tokenizer.vocab_size(), head)?,
+        })
+    }
+
+    /// The batch of `indices` into `examples`, and Gaussian vectors in place of its tokens where the input is such.
+    fn batch(
+        &self,
+        examples: &Examples,
+        indices: &[usize],
+        seed: u64,
+        (purpose, step): (Purpose, u64),
+    ) -> OwnedBatch {
+        let masker = &self.text.masker;
+        let masked = match examples {
+            Examples::Windows(windows) => masker.batch(windows, indices, seed, purpose, step),
+            Examples::Pairs(pairs) => masker.pair_batch(pairs, indices, seed, purpose, step),
+        };
+        let gaussian = self.config.model.input == InputKind::Gaussian;
+        let vectors = gaussian.then(|| {
+            // The batch's first sequence tells apart the batches of a pass, which share a step.
+            let index = GAUSSIAN | indices.first().map_or(0, |&i| i as u64);
+            let mut generator = rng::stream(seed, purpose, step, index);
+            let hidden = self.start.model.config().hidden;
+            gaussian_vectors(masked.tokens.len(), hidden, &mut generator)
+        });
+        OwnedBatch { masked, vectors }
+    }
+}
+
+impl Task for MaskedLm<'_> {
+    fn parameters(&self) -> &[Parameter] {
+        self.start.model.parameters()
+    }
+
+    fn initial(&self) -> Vec<f32> {
+        self.start.initial()
+    }
+
+    fn examples(&self) -> usize {
+        self.text.train.len()
+    }
+
+    fn gradient(
+        &self,
+        ask: &Ask,
+        _: &mut Carried,
+        grad: &mut Vec<f32>,
+        timing: &mut Timing,
+    ) -> Result<f64, Error> {
+        let mut laps = Laps::start(timing);
+        let seed = self.config.seed;
+        let batch = self.batch(&self.text.train, ask.indices, seed, ask.place.stream());
+        laps.data(batch.tokens());
+        let mut dropout = ask.place.dropout(seed);
+        let dropout = dropout.as_mut().map(|d| d as &mut dyn rand::Rng);
+        let model = &self.start.model;
+        let forward = model.forward(ask.params, &batch.view(), dropout)?;
+        let loss = forward.loss;
+        laps.forward();
+        forward.backward(grad)?;
+        laps.backward();
+        Ok(loss)
+    }
+
+    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
+        let (valid, train) = (&self.text.valid, &self.config.train);
+        // Validation masks are the same for every seed.
+        let seed = self.config.corpus.split_seed;
+        let pass = Pass::new(valid.len(), train.batch_size, seed)?;
+        let (mut loss, mut correct, mut masked) = (0.0, 0, 0);
+        let (mut next_loss, mut next_correct, mut pairs) = (0.0, 0, 0);
+        let bins = self.config.train.frequency_bins;
+        let mut split = (bins > 0)
+            .then(|| Split::new(&self.label_counts(), bins))
+            .transpose()?;
+        for indices in pass.batches().take(train.eval_batches) {
+            let batch = self.batch(valid, indices, seed, (Purpose::VALID, 0));
+            let e: Evaluation = self.start.model.evaluate(params, &batch.view())?;
+            loss += e.loss * e.masked as f64;
+            correct += e.correct;
+            masked += e.masked;
+            if let Some(split) = &mut split {
+                split.add(
+                    self.start.model.losses(params, &batch.view())?,
+                    &batch.masked.labels,
+                );
+            }
+            if let Some(next) = e.next {
+                next_loss += next.loss * next.pairs as f64;
+                next_correct += next.correct;
+                pairs += next.pairs;
+            }
+        }
+        let masked_loss = loss / masked as f64;
+        let mut scores = Scores {
+            loss: masked_loss,
+            accuracy: Some(correct as f64 / masked as f64),
+            others: BTreeMap::new(),
+        };
+        if let Some(split) = split {
+            scores.others.extend(split.means());
+        }
+        if pairs > 0 {
+            scores.loss += next_loss / pairs as f64;
+            let next_accuracy = next_correct as f64 / pairs as f64;
+            scores.others.insert("masked_loss".into(), masked_loss);
+            scores.others.insert("next_accuracy".into(), next_accuracy);
+        }
+        Ok(scores)
+    }
+
+    fn uniform_loss(&self) -> f64 {
+        (self.start.model.config().vocab_size as f64).ln()
+    }
+
+    fn label_counts(&self) -> Vec<f64> {
+        let (train, specials) = (&self.text.train, self.text.tokenizer.specials());
+        let tokens = (0..train.len()).flat_map(|i| train.tokens(i));
+        counts(tokens, self.text.tokenizer.vocab_size(), &specials)
+    }
+
+    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
+        let bert = self.start.model.config();
+        write(self.config, bert, params, &self.text.tokenizer, folder)
+    }
+
+    fn describe(&self) -> String {
+        let head = match self.config.task {
+            TaskKind::Pretraining => "masked-LM and next-sentence heads",
+            _ => "a masked-LM head",
+        };
+        describe(self.config, self.start.model.config(), head)
+    }
+}
+
+/// Losses by how often their token occurs (Kunstner et al., NeurIPS 2024).
+struct Split {
+    bin_of: Vec<u32>,
+    /// Sum and number of the losses in each bin, the rarest tokens first.
+    sums: Vec<(f64, usize)>,
+}
+
+impl Split {
+    fn new(counts: &[f64], bins: usize) -> Result<Self, Error> {
+        let counts: Vec<u64> = counts.iter().map(|count| *count as u64).collect();
+        Ok(Self {
+            bin_of: frequency_bins(&counts, bins)?,
+            sums: vec![(0.0, 0); bins],
+        })
+    }
+
+    fn add(&mut self, losses: Vec<f64>, labels: &[u32]) {
+        for (loss, label) in losses.into_iter().zip(labels) {
+            let (sum, n) = &mut self.sums[self.bin_of[*label as usize] as usize];
+            *sum += loss;
+            *n += 1;
+        }
+    }
+
+    /// `loss_bin_0` of the rarest tokens, and so on; the two ends by name as well. A bin that no label fell into is
+    /// left out.
+    fn means(&self) -> impl Iterator<Item = (String, f64)> {
+        let bins = self.sums.iter().enumerate().filter(|(_, (_, n))| *n > 0);
+        let means: Vec<(usize, f64)> = bins.map(|(i, (sum, n))| (i, sum / *n as f64)).collect();
+        let ends = [("rarest", means.first()), ("most_frequent", means.last())];
+        let ends = ends.map(|(name, bin)| Some((format!("loss_{name}_tokens"), bin?.1)));
+        let all = means
+            .clone()
+            .into_iter()
+            .map(|(i, mean)| (format!("loss_bin_{i}"), mean));
+        all.chain(ends.into_iter().flatten())
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+}
+
+/// How often each token occurs; special ones count as never.
+pub(super) fn counts<'a>(
+    tokens: impl Iterator<Item = &'a u32>,
+    vocab_size: usize,
+    specials: &Specials,
+) -> Vec<f64> {
+    let mut counts = vec![0.0; vocab_size];
+    for &id in tokens.filter(|id| !specials.contains(**id)) {
+        counts[id as usize] += 1.0;
+    }
+    counts
+}
+
+/// A batch with everything it owns.
+struct OwnedBatch {
+    masked: acclip_data::MaskedBatch,
+    vectors: Option<Vec<f32>>,
+}
+
+impl OwnedBatch {
+    /// As the model takes it.
+    fn view(&self) -> MaskedBatch<'_, f32> {
+        MaskedBatch {
+            batch: self.masked.batch_size,
+            length: self.masked.seq_len,
+            input: match &self.vectors {
+                Some(vectors) => Input::Vectors(vectors),
+                None => Input::Tokens(&self.masked.tokens),
+            },
+            segments: self.masked.segments.as_deref(),
+            real: &self.masked.real,
+            positions: &self.masked.positions,
+            labels: &self.masked.labels,
+            next: self.masked.next.as_deref(),
+        }
+    }
+
+    /// Number of tokens that are not padding.
+    fn tokens(&self) -> u64 {
+        self.masked.real.iter().filter(|real| **real).count() as u64
+    }
+}

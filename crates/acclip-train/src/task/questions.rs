@@ -1,0 +1,311 @@
+//! Question answering: BERT points at the answer's first and last token in windows of a context (SQuAD v1.1).
+//!
+//! Whole articles are held out. A validation takes evenly spaced questions of them, as many as `train.eval_batches`
+//! batches hold windows of; it is judged by the official exact match and F1, in per cent.
+
+use super::bert::{Start, describe, write};
+use super::masked_lm::counts;
+use super::text::tokenizer;
+use super::{Ask, Carried, Laps, Scores, Task};
+use crate::files::write_atomic;
+use crate::{Config, CorpusFacts, Error, Timing};
+use acclip_data::squad::{self, SpanOptions, Squad, WindowOptions, Windows};
+use acclip_data::{Purpose, Tokenizer, rng};
+use acclip_models::{Head, Parameter, SpanBatch};
+use rand::seq::SliceRandom;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Windows of training and held-out articles.
+pub(crate) struct Questions {
+    pub tokenizer: Tokenizer,
+    train: Windows,
+    valid: Held,
+}
+
+/// Held-out questions.
+struct Held {
+    squad: Squad,
+    windows: Windows,
+    /// Where the answer stands in each window; `None` where the file does not say.
+    spans: Vec<Option<[u32; 2]>>,
+}
+
+impl Questions {
+    /// Reads the questions, splits them by article, and cuts contexts into windows.
+    pub fn load(config: &Config, kept: Option<&Path>) -> Result<(Self, CorpusFacts), Error> {
+        let path = config.corpus.path.as_deref().ok_or_else(|| {
+            Error::config(
+                "corpus.path",
+                "name a SQuAD v1.1 file; there is none built in",
+            )
+        })?;
+        let squad = Squad::read(path)?;
+        let tokenizer = tokenizer(config, kept, &[]).map_err(|error| match error {
+            Error::Data(acclip_data::Error::Empty { .. }) => Error::config(
+                "corpus.vocab",
+                "name a vocabulary, or model.weights that have one: none is trained on questions",
+            ),
+            error => error,
+        })?;
+        let options = WindowOptions {
+            max_len: config.model.seq_len,
+            stride: config.questions.stride,
+            max_question: config.questions.max_question,
+        };
+        let (train, valid) = split(&squad, config)?;
+        let windows = Windows::for_training(&train, &tokenizer, &options)?;
+        let whole = Windows::for_prediction(&valid, &tokenizer, &options)?;
+        let most = config
+            .train
+            .eval_batches
+            .saturating_mul(config.train.batch_size);
+        let valid = thinned(valid, whole.len().div_ceil(most));
+        let held = Held {
+            windows: Windows::for_prediction(&valid, &tokenizer, &options)?,
+            spans: Vec::new(),
+            squad: valid,
+        };
+        let labelled = Windows::for_training(&held.squad, &tokenizer, &options)?;
+        let mut spans: HashMap<usize, Vec<Option<[u32; 2]>>> = HashMap::new();
+        for window in &labelled.all {
+            spans.entry(window.question).or_default().push(window.span);
+        }
+        let mut seen: HashMap<usize, usize> = HashMap::new();
+        let spans = held.windows.all.iter().map(|window| {
+            let i = seen.entry(window.question).or_default();
+            *i += 1;
+            spans.get(&window.question)?.get(*i - 1).copied().flatten()
+        });
+        let spans = spans.collect();
+        let facts = CorpusFacts {
+            source: path.to_string(),
+            content: format!(
+                "{} questions; of those to train on, {} have no answer where the file says and are left out, {} \
+                 have theirs in no window",
+                squad.questions.len(),
+                windows.mismatched.len(),
+                windows.outside.len()
+            ),
+            crc32: checksum(&squad),
+            labels: tokenizer.vocab_size(),
+            train_examples: windows.len(),
+            valid_examples: held.windows.len(),
+        };
+        let questions = Self {
+            tokenizer,
+            train: windows,
+            valid: Held { spans, ..held },
+        };
+        Ok((questions, facts))
+    }
+}
+
+/// Training and held-out questions: a share of the articles, at least one of each.
+fn split(squad: &Squad, config: &Config) -> Result<(Squad, Squad), Error> {
+    let mut articles: Vec<&str> = squad.questions.iter().map(|q| &*q.article).collect();
+    articles.sort_unstable();
+    articles.dedup();
+    if articles.len() < 2 {
+        let problem = "the questions are all of one article, and whole articles are held out; take a file with more";
+        return Err(Error::config("corpus.path", problem));
+    }
+    let mut generator = rng::stream(config.corpus.split_seed, Purpose::SPLIT, 0, 0);
+    articles.shuffle(&mut generator);
+    let count = (config.corpus.held_out * articles.len() as f64).round() as usize;
+    let (held, _) = articles.split_at(count.clamp(1, articles.len() - 1));
+    let part = |held_out: bool| {
+        let questions = squad.questions.iter();
+        let questions = questions.filter(|q| held.contains(&&*q.article) == held_out);
+        Squad {
+            questions: questions.cloned().collect(),
+            ..squad.clone()
+        }
+    };
+    Ok((part(false), part(true)))
+}
+
+/// Every `step`-th question.
+fn thinned(squad: Squad, step: usize) -> Squad {
+    let questions = squad.questions.into_iter().step_by(step);
+    Squad {
+        questions: questions.collect(),
+        version: squad.version,
+    }
+}
+
+/// Checksum of ids, questions and contexts.
+fn checksum(squad: &Squad) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for question in &squad.questions {
+        for text in [&question.id, &question.question] {
+            hasher.update(text.as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.update(question.context.as_bytes());
+    }
+    hasher.finalize()
+}
+
+/// BERT with a span head.
+pub(crate) struct QuestionAnswering<'a> {
+    config: &'a Config,
+    data: &'a Questions,
+    start: Start,
+}
+
+impl<'a> QuestionAnswering<'a> {
+    pub fn new(config: &'a Config, data: &'a Questions) -> Result<Self, Error> {
+        Ok(Self {
+            config,
+            data,
+            start: Start::new(config, data.tokenizer.vocab_size(), Head::Span)?,
+        })
+    }
+
+    /// Start and end logits of all held-out windows, (N, T) each.
+    fn logits(&self, params: &Arc<Vec<f32>>) -> Result<[Vec<f32>; 2], Error> {
+        let windows = &self.data.valid.windows;
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let all: Vec<usize> = (0..windows.len()).collect();
+        for indices in all.chunks(self.config.train.batch_size) {
+            let batch = windows.batch(indices);
+            let logits = self.start.model.spans(params, &view(&batch))?;
+            for pair in logits.chunks_exact(2) {
+                starts.push(pair[0]);
+                ends.push(pair[1]);
+            }
+        }
+        Ok([starts, ends])
+    }
+
+    /// The answers to all held-out questions.
+    fn best(&self, starts: &[f32], ends: &[f32]) -> Result<squad::Predictions, Error> {
+        let options = SpanOptions {
+            n_best: self.config.questions.n_best,
+            max_answer: self.config.questions.max_answer,
+        };
+        let held = &self.data.valid;
+        Ok(squad::predict(
+            &held.squad,
+            &held.windows,
+            starts,
+            ends,
+            &options,
+        )?)
+    }
+}
+
+impl Task for QuestionAnswering<'_> {
+    fn parameters(&self) -> &[Parameter] {
+        self.start.model.parameters()
+    }
+
+    fn initial(&self) -> Vec<f32> {
+        self.start.initial()
+    }
+
+    fn examples(&self) -> usize {
+        self.data.train.len()
+    }
+
+    fn gradient(
+        &self,
+        ask: &Ask,
+        _: &mut Carried,
+        grad: &mut Vec<f32>,
+        timing: &mut Timing,
+    ) -> Result<f64, Error> {
+        let mut laps = Laps::start(timing);
+        let batch = self.data.train.batch(ask.indices);
+        laps.data(batch.real.iter().filter(|real| **real).count() as u64);
+        let mut dropout = ask.place.dropout(self.config.seed);
+        let dropout = dropout.as_mut().map(|d| d as &mut dyn rand::Rng);
+        let model = &self.start.model;
+        let forward = model.forward_spans(ask.params, &view(&batch), dropout)?;
+        let loss = forward.loss;
+        laps.forward();
+        forward.backward(grad)?;
+        laps.backward();
+        Ok(loss)
+    }
+
+    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
+        let [starts, ends] = self.logits(params)?;
+        let (held, t) = (&self.data.valid, self.data.valid.windows.max_len());
+        let (mut loss, mut labelled) = (0.0, 0_usize);
+        for (i, span) in held.spans.iter().enumerate() {
+            if let Some([start, end]) = span {
+                let row = |logits: &[f32], label: u32| surprise(&logits[i * t..][..t], label);
+                loss += 0.5 * (row(&starts, *start) + row(&ends, *end));
+                labelled += 1;
+            }
+        }
+        let loss = loss / labelled.max(1) as f64;
+        // A model whose scores are not finite has diverged, and predicts nothing.
+        if !loss.is_finite() {
+            return Ok(Scores {
+                loss: f64::NAN,
+                ..Scores::default()
+            });
+        }
+        let predictions = self.best(&starts, &ends)?;
+        let score = squad::score(&held.squad, &predictions.answers);
+        Ok(Scores {
+            loss,
+            accuracy: None,
+            others: BTreeMap::from([
+                ("exact_match".to_string(), score.exact_match),
+                ("f1".to_string(), score.f1),
+            ]),
+        })
+    }
+
+    fn uniform_loss(&self) -> f64 {
+        (self.data.train.max_len() as f64).ln()
+    }
+
+    fn label_counts(&self) -> Vec<f64> {
+        let tokens = self.data.train.all.iter().flat_map(|window| &window.tokens);
+        let specials = self.data.tokenizer.specials();
+        counts(tokens, self.data.tokenizer.vocab_size(), &specials)
+    }
+
+    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
+        let [starts, ends] = self.logits(params)?;
+        let predictions = self.best(&starts, &ends)?;
+        let bert = self.start.model.config();
+        write(self.config, bert, params, &self.data.tokenizer, folder)?;
+        // The official format, of the questions that were held out.
+        write_atomic(
+            &folder.join("predictions.json"),
+            predictions.to_json().as_bytes(),
+        )
+    }
+
+    fn describe(&self) -> String {
+        describe(self.config, self.start.model.config(), "a span head")
+    }
+}
+
+/// −log softmax(logits)[label].
+fn surprise(logits: &[f32], label: u32) -> f64 {
+    let most = logits
+        .iter()
+        .fold(f64::NEG_INFINITY, |m, x| m.max(f64::from(*x)));
+    let sum: f64 = logits.iter().map(|x| (f64::from(*x) - most).exp()).sum();
+    most + sum.ln() - f64::from(logits[label as usize])
+}
+
+fn view(batch: &squad::SpanBatch) -> SpanBatch<'_> {
+    SpanBatch {
+        batch: batch.batch_size,
+        length: batch.seq_len,
+        tokens: &batch.tokens,
+        segments: Some(&batch.segments),
+        real: &batch.real,
+        starts: &batch.starts,
+        ends: &batch.ends,
+    }
+}

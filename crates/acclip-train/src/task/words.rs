@@ -1,0 +1,264 @@
+//! Language modelling by Transformer-XL: the next word of a text, from the segment before and what is remembered.
+//!
+//! Training walks through the text in `train.batch_size` columns; the memory of each goes from step to step, and begins
+//! anew where the text does. A gradient of a noise measurement is one of `noise.batch_size` single segments, from any
+//! places, each with the memory of the words before it alone, so that batches do not depend on one another.
+
+use super::text::{checksum, content, corpus, source};
+use super::{Ask, Carried, Laps, Place, Scores, Task, init_stream};
+use crate::files::{write_atomic, write_json};
+use crate::weights_file;
+use crate::{Config, CorpusFacts, Error, Timing};
+use acclip_data::{VocabularyLimits, WordCorpus, WordStream};
+use acclip_models::{Memory, Parameter, SegmentBatch, TransformerXl};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Words of training and held-out text.
+pub(crate) struct Words {
+    words: WordCorpus,
+    train: WordStream,
+    /// The training text as one column, of which any segment can be taken.
+    single: WordStream,
+    valid: WordStream,
+}
+
+impl Words {
+    /// Reads a folder of Penn Treebank, WikiText or the like, or splits any text.
+    pub fn load(config: &Config) -> Result<(Self, CorpusFacts), Error> {
+        let c = &config.corpus;
+        let limits = VocabularyLimits {
+            max_size: Some(c.vocab_size),
+            ..VocabularyLimits::default()
+        };
+        let ready = c
+            .path
+            .as_deref()
+            .map(Path::new)
+            .filter(|path| WordCorpus::is_split(path));
+        let (words, what, crc32) = match ready {
+            Some(folder) => {
+                let words = WordCorpus::read(folder, limits)?;
+                let what = format!("{} words", words.train.len());
+                let crc32 = of_words(&words);
+                (words, what, crc32)
+            }
+            None => {
+                let corpus = corpus(config)?;
+                let (train, valid) = corpus.split(c.held_out, c.split_seed)?;
+                let words = WordCorpus::from_documents(&train, &valid, limits)?;
+                (words, content(&corpus), checksum(&corpus))
+            }
+        };
+        let (batch, length) = (config.train.batch_size, config.model.seq_len);
+        let data = Self {
+            train: WordStream::new(words.train.clone(), batch, length)?,
+            single: WordStream::new(words.train.clone(), 1, length)?,
+            valid: WordStream::evaluation(words.valid.clone(), batch, length)?,
+            words,
+        };
+        let vocabulary = &data.words.vocabulary;
+        let facts = CorpusFacts {
+            source: source(config),
+            content: format!(
+                "{what}; {:.1} % of the held-out words are unknown",
+                100.0 * vocabulary.unknown_share(&data.words.valid)
+            ),
+            crc32,
+            labels: vocabulary.len(),
+            train_examples: data.single.whole_segments(),
+            valid_examples: data.valid.targets() / length,
+        };
+        Ok((data, facts))
+    }
+}
+
+/// Checksum of the training and the held-out text, word by word.
+fn of_words(words: &WordCorpus) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for id in words.train.iter().chain(&words.valid) {
+        hasher.update(words.vocabulary.word(*id).unwrap_or_default().as_bytes());
+        hasher.update(&[0]);
+    }
+    hasher.finalize()
+}
+
+/// Transformer-XL on words.
+pub(crate) struct LanguageModel<'a> {
+    config: &'a Config,
+    data: &'a Words,
+    model: TransformerXl,
+}
+
+impl<'a> LanguageModel<'a> {
+    pub fn new(config: &'a Config, data: &'a Words) -> Result<Self, Error> {
+        let device = config.model.backend.device()?;
+        let xl = config.transformer_xl(data.words.vocabulary.len())?;
+        Ok(Self {
+            config,
+            data,
+            model: TransformerXl::new(xl, &device)?,
+        })
+    }
+
+    /// Segments from any places as a batch, and what is remembered of the words before them.
+    fn scattered(
+        &self,
+        params: &Arc<Vec<f32>>,
+        indices: &[usize],
+    ) -> Result<(Owned, Memory<f32>), Error> {
+        let remembered = self
+            .model
+            .config()
+            .memory_len
+            .div_ceil(self.config.model.seq_len);
+        let mut memory = Memory::empty();
+        for back in (1..=remembered).rev() {
+            // The first segments of the text have no words before them: the batch then shares a shorter memory.
+            if indices.iter().all(|&i| i >= back) {
+                let before: Vec<usize> = indices.iter().map(|i| i - back).collect();
+                let segments = Owned::gather(&self.data.single, &before);
+                memory = self.model.evaluate(params, &segments.view(), &memory)?.1;
+            }
+        }
+        Ok((Owned::gather(&self.data.single, indices), memory))
+    }
+}
+
+impl Task for LanguageModel<'_> {
+    fn parameters(&self) -> &[Parameter] {
+        self.model.parameters()
+    }
+
+    fn initial(&self) -> Vec<f32> {
+        self.model.config().init(&mut init_stream(self.config.seed))
+    }
+
+    fn examples(&self) -> usize {
+        self.data.single.whole_segments()
+    }
+
+    fn gradient(
+        &self,
+        ask: &Ask,
+        carried: &mut Carried,
+        grad: &mut Vec<f32>,
+        timing: &mut Timing,
+    ) -> Result<f64, Error> {
+        let mut laps = Laps::start(timing);
+        let (batch, memory) = match ask.place {
+            Place::Noise { .. } => self.scattered(ask.params, ask.indices)?,
+            Place::Training { step, part } => {
+                let segments = self.data.train.whole_segments() as u64;
+                let at = ((step - 1) * self.config.train.accumulate as u64 + part) % segments;
+                let memory = match at {
+                    0 => Memory::empty(),
+                    _ => Memory::from_arrays(std::mem::take(&mut carried.0))?,
+                };
+                (Owned::of(self.data.train.segment(at as usize)), memory)
+            }
+        };
+        laps.data(batch.tokens.len() as u64);
+        let mut dropout = ask.place.dropout(self.config.seed);
+        let dropout = dropout.as_mut().map(|d| d as &mut dyn rand::Rng);
+        let forward = self
+            .model
+            .forward(ask.params, &batch.view(), &memory, dropout)?;
+        let loss = forward.loss;
+        laps.forward();
+        let memory = forward.backward(grad)?;
+        if let Place::Training { .. } = ask.place {
+            carried.0 = memory.to_arrays();
+        }
+        laps.backward();
+        Ok(loss)
+    }
+
+    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
+        let valid = &self.data.valid;
+        let (mut memory, mut loss, mut words) = (Memory::empty(), 0.0, 0);
+        for k in 0..valid.segments().min(self.config.train.eval_batches) {
+            let batch = Owned::of(valid.segment(k));
+            if batch.batch != self.config.train.batch_size {
+                memory = Memory::empty(); // the last words of the longer columns
+            }
+            let (mean, after) = self.model.evaluate(params, &batch.view(), &memory)?;
+            loss += mean * batch.tokens.len() as f64;
+            words += batch.tokens.len();
+            memory = after;
+        }
+        let loss = loss / words as f64;
+        Ok(Scores {
+            loss,
+            accuracy: None,
+            others: BTreeMap::from([("perplexity".to_string(), loss.exp())]),
+        })
+    }
+
+    fn uniform_loss(&self) -> f64 {
+        (self.data.words.vocabulary.len() as f64).ln()
+    }
+
+    fn label_counts(&self) -> Vec<f64> {
+        let counts = self.data.words.vocabulary.counts().iter();
+        counts.map(|count| *count as f64).collect()
+    }
+
+    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
+        let file = folder.join("model.safetensors");
+        let vocabulary = &self.data.words.vocabulary;
+        let words = (0..vocabulary.len() as u32).filter_map(|id| vocabulary.word(id));
+        let words: String = words.map(|word| format!("{word}\n")).collect();
+        weights_file::write(&file, self.model.parameters(), params, &Carried::default())?;
+        write_atomic(&folder.join("vocab.txt"), words.as_bytes())?;
+        write_json(&folder.join("config.json"), self.model.config())
+    }
+
+    fn describe(&self) -> String {
+        let xl = self.model.config();
+        format!(
+            "Transformer-XL “{}”, {} layers of {}, segments of {} with a memory of {}, dropout {}",
+            self.config.model.size, xl.layers, xl.hidden, xl.target_len, xl.memory_len, xl.dropout
+        )
+    }
+}
+
+/// Segments with everything they own.
+struct Owned {
+    batch: usize,
+    length: usize,
+    tokens: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+impl Owned {
+    fn of(segment: acclip_data::Segment) -> Self {
+        Self {
+            batch: segment.batch_size,
+            length: segment.len,
+            tokens: segment.tokens,
+            targets: segment.targets,
+        }
+    }
+
+    /// Single segments side by side.
+    fn gather(stream: &WordStream, indices: &[usize]) -> Self {
+        let segments: Vec<_> = indices.iter().map(|i| stream.segment(*i)).collect();
+        Self {
+            batch: segments.len(),
+            length: segments.first().map_or(0, |segment| segment.len),
+            tokens: segments.iter().flat_map(|s| &s.tokens).copied().collect(),
+            targets: segments.iter().flat_map(|s| &s.targets).copied().collect(),
+        }
+    }
+
+    fn view(&self) -> SegmentBatch<'_> {
+        SegmentBatch {
+            batch: self.batch,
+            length: self.length,
+            tokens: &self.tokens,
+            targets: &self.targets,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Weights as torchvision has them: one safetensors file, parameters and running statistics by name.
+//!
+//! Layouts of models of images are torchvision's own (convolutions O × I × K × K), so that nothing is transposed. The counters
+//! `num_batches_tracked` play no part here: they are passed over when read, and written as 0, since torchvision asks
+//! for them.
+
+use crate::Error;
+use crate::files::write_atomic;
+use crate::task::Carried;
+use acclip_models::Parameter;
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+const COUNTER: &str = "num_batches_tracked";
+const STATISTIC: &str = ".running_mean";
+
+/// Reads parameters, and the arrays that `carried` names, from a file.
+///
+/// # Errors
+/// [`Error::Pretrained`] names every tensor that is missing, superfluous, misshaped, of another type than F32, or not
+/// finite; [`Error::Io`].
+pub(crate) fn read(
+    path: &Path,
+    parameters: &[Parameter],
+    carried: &Carried,
+) -> Result<(Vec<f32>, Carried), Error> {
+    let refuse = |problem: String| Error::Pretrained {
+        path: path.to_path_buf(),
+        problem,
+    };
+    let file = fs::read(path).map_err(Error::io("read", path))?;
+    let tensors = SafeTensors::deserialize(&file)
+        .map_err(|error| refuse(format!("is not a safetensors file ({error})")))?;
+    let mut rest: BTreeMap<String, TensorView> = tensors
+        .iter()
+        .filter(|(name, _)| !name.ends_with(COUNTER))
+        .map(|(name, view)| (name.to_string(), view))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut take = |name: &str, shape: &[usize]| -> Vec<f32> {
+        let Some(view) = rest.remove(name) else {
+            wrong.push(format!("{name} is missing"));
+            return Vec::new();
+        };
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let found = (view.dtype(), view.shape());
+            wrong.push(format!(
+                "{name} is {:?} {:?}, not F32 {shape:?}",
+                found.0, found.1
+            ));
+            return Vec::new();
+        }
+        let bytes = view.data().as_chunks::<4>().0;
+        let values: Vec<f32> = bytes.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if values.iter().any(|x| !x.is_finite()) {
+            wrong.push(format!("{name} has entries that are not finite"));
+        }
+        values
+    };
+    let params = parameters
+        .iter()
+        .flat_map(|p| take(&p.name, &p.shape))
+        .collect();
+    let arrays = carried.0.iter();
+    let arrays = arrays.map(|(name, shape, _)| (name.clone(), shape.clone(), take(name, shape)));
+    let arrays = arrays.collect();
+    wrong.extend(rest.keys().map(|name| format!("{name} is superfluous")));
+    match wrong.is_empty() {
+        true => Ok((params, Carried(arrays))),
+        false => Err(refuse(format!(
+            "does not fit the configured model: {}",
+            wrong.join("; ")
+        ))),
+    }
+}
+
+/// Writes parameters and running statistics into a file.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn write(
+    path: &Path,
+    parameters: &[Parameter],
+    params: &[f32],
+    carried: &Carried,
+) -> Result<(), Error> {
+    let mut all: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = Vec::new();
+    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut start = 0;
+    for p in parameters {
+        let values = &params[start..start + p.len()];
+        start += p.len();
+        all.push((p.name.clone(), p.shape.clone(), Dtype::F32, bytes(values)));
+    }
+    for (name, shape, values) in &carried.0 {
+        all.push((name.clone(), shape.clone(), Dtype::F32, bytes(values)));
+        if let Some(norm) = name.strip_suffix(STATISTIC) {
+            let counter = format!("{norm}.{COUNTER}");
+            all.push((counter, Vec::new(), Dtype::I64, vec![0; 8]));
+        }
+    }
+    let views = all.iter().map(|(name, shape, dtype, data)| {
+        let view = TensorView::new(*dtype, shape.clone(), data);
+        (name.as_str(), view.expect("array and shape agree"))
+    });
+    let metadata = Some([("format".to_string(), "pt".to_string())].into());
+    let file = serialize(views, metadata).expect("names and shapes are valid");
+    write_atomic(path, &file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(name: &str, shape: &[usize]) -> Parameter {
+        Parameter {
+            name: name.into(),
+            shape: shape.to_vec(),
+            decay: true,
+        }
+    }
+
+    #[test]
+    fn what_is_written_comes_back_and_everything_wrong_is_named_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let parameters = [
+            parameter("conv1.weight", &[2, 1, 1, 1]),
+            parameter("fc.bias", &[1]),
+        ];
+        let params = [1.5, -0.0, f32::MIN_POSITIVE];
+        let arrays = vec![("bn1.running_mean".to_string(), vec![2], vec![3.0, 4.0])];
+        let carried = Carried(arrays);
+        write(&path, &parameters, &params, &carried).unwrap();
+        let (read_params, read_carried) = read(&path, &parameters, &carried).unwrap();
+        assert_eq!(read_params, params);
+        assert_eq!(read_carried, carried);
+
+        let others = [
+            parameter("conv1.weight", &[1, 2, 1, 1]),
+            parameter("fc.weight", &[1]),
+        ];
+        let error = read(&path, &others, &Carried::default())
+            .unwrap_err()
+            .to_string();
+        for problem in [
+            "conv1.weight is F32 [2, 1, 1, 1], not F32 [1, 2, 1, 1]",
+            "fc.weight is missing",
+            "fc.bias is superfluous",
+            "bn1.running_mean is superfluous",
+        ] {
+            assert!(error.contains(problem), "{problem}: {error}");
+        }
+        fs::write(&path, b"no").unwrap();
+        let error = read(&path, &others, &Carried::default()).unwrap_err();
+        assert!(matches!(error, Error::Pretrained { .. }), "{error}");
+    }
+}

@@ -1,0 +1,410 @@
+//! Every task trains, measures noise, and continues to the same bits after interruptions.
+
+use acclip_train::{
+    Config, Control, Dataset, Measurement, Outcome, Progress, RunResult, Silent, Task, export,
+    measure, train,
+};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A text of sentences in documents.
+fn text() -> String {
+    const WORDS: [&str; 12] = [
+        "noise", "tail", "heavy", "light", "clip", "norm", "step", "the", "a", "of", "is", "and",
+    ];
+    let mut state = 1_u64;
+    let mut draw = |n: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % n
+    };
+    let mut text = String::new();
+    for document in 0..30 {
+        for _ in 0..12 {
+            let words: Vec<&str> = (0..5 + draw(6)).map(|_| WORDS[draw(12)]).collect();
+            text += &format!("The {} {document}. ", words.join(" "));
+        }
+        text += "\n\n";
+    }
+    text
+}
+
+/// Files of the IDX format: squares and stripes of some size, in two classes.
+fn idx(folder: &Path) {
+    for (part, n) in [("train", 48_u32), ("t10k", 16)] {
+        let mut images = vec![0, 0, 8, 3];
+        let mut labels = vec![0, 0, 8, 1];
+        images.extend([n, 8, 8].iter().flat_map(|x| x.to_be_bytes()));
+        labels.extend(n.to_be_bytes());
+        for i in 0..n {
+            let class = i % 2;
+            labels.push(class as u8);
+            for pixel in 0..64 {
+                let (row, column) = (pixel / 8, pixel % 8);
+                let bright = match class {
+                    0 => (row + i) % 4 < 2,
+                    _ => (row + i) % 4 < 2 && (column + i / 2) % 4 < 2,
+                };
+                images.push(if bright { 200 + (i % 50) as u8 } else { 10 });
+            }
+        }
+        fs::write(folder.join(format!("{part}-images-idx3-ubyte")), images).unwrap();
+        fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+/// A SQuAD file of made-up questions in eight articles, and a vocabulary for it.
+fn squad(folder: &Path) {
+    let mut articles = Vec::new();
+    for a in 0..8 {
+        let mut questions = Vec::new();
+        let context =
+            format!("mira has {a} cats and a red boat in the bay of kolm near the old mill");
+        for (i, (question, answer)) in [
+            ("what has mira in the bay", "a red boat"),
+            ("where is the boat", "the bay of kolm"),
+            ("what is near the bay", "the old mill"),
+            ("who has cats", "mira"),
+            ("which colour has the boat", "red"),
+            ("how is the mill", "old"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let start = context.find(answer).unwrap();
+            questions.push(format!(
+                r#"{{"id": "{a}-{i}", "question": "{question}", "answers": [{{"text": "{answer}", "answer_start": {start}}}]}}"#
+            ));
+        }
+        articles.push(format!(
+            r#"{{"title": "article {a}", "paragraphs": [{{"context": "{context}", "qas": [{}]}}]}}"#,
+            questions.join(",")
+        ));
+    }
+    let json = format!(r#"{{"version": "1.1", "data": [{}]}}"#, articles.join(","));
+    fs::write(folder.join("squad.json"), json).unwrap();
+    let words = "mira has cats and a red boat in the bay of kolm near old mill what where is who which colour how";
+    let letters = ('a'..='z').chain('0'..='9').map(String::from);
+    let mut vocab: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        .map(String::from)
+        .to_vec();
+    vocab.extend(letters.filter(|letter| letter != "a"));
+    vocab.extend(words.split(' ').map(String::from));
+    fs::write(folder.join("vocab.txt"), vocab.join("\n")).unwrap();
+}
+
+/// The data of a task in `folder`, and its configuration.
+fn config(folder: &Path, task: &str, more: &[&str]) -> Config {
+    fs::create_dir_all(folder).unwrap();
+    let path = match task {
+        "image-classification" => {
+            idx(folder);
+            folder.to_path_buf()
+        }
+        "question-answering" => {
+            squad(folder);
+            folder.join("squad.json")
+        }
+        _ => {
+            fs::write(folder.join("corpus.txt"), text()).unwrap();
+            folder.join("corpus.txt")
+        }
+    };
+    let of_task: &[&str] = match task {
+        "image-classification" => &[
+            "model.size=resnet18",
+            "model.width=4",
+            "images.augment=cifar",
+        ],
+        "question-answering" => &[
+            "model.seq_len=32",
+            "questions.stride=4",
+            "questions.max_question=8",
+        ],
+        "language-model" => &[
+            "model.size=lab",
+            "model.layers=2",
+            "model.memory_len=12",
+            "model.seq_len=8",
+        ],
+        _ => &[],
+    };
+    let mut all = vec![
+        format!("task={task}"),
+        format!("corpus.path={:?}", path.to_str().unwrap()),
+    ];
+    if task == "question-answering" {
+        let vocab = folder.join("vocab.txt");
+        all.push(format!("corpus.vocab={:?}", vocab.to_str().unwrap()));
+    }
+    let settings = of_task.iter().chain(more);
+    all.extend(settings.map(|setting| setting.to_string()));
+    Config::resolve(Some("smoke"), None, &all).unwrap()
+}
+
+const TASKS: [&str; 5] = [
+    "masked-lm",
+    "pretraining",
+    "question-answering",
+    "language-model",
+    "image-classification",
+];
+
+/// Stops after some units of a task.
+struct StopAfter(u64, Arc<AtomicBool>);
+
+impl Progress for StopAfter {
+    fn begin(&self, _: &str, _: u64) -> Box<dyn Task + Send> {
+        Box::new(StopAfter(self.0, Arc::clone(&self.1)))
+    }
+    fn warn(&self, text: &str) {
+        panic!("unexpected warning: {text}");
+    }
+}
+
+impl Task for StopAfter {
+    fn update(&mut self, done: u64, _: &str) {
+        self.1.store(done == self.0, Ordering::Relaxed);
+    }
+}
+
+fn run(config: &Config, dataset: &Dataset, folder: &Path, stop_after: u64) -> Option<RunResult> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let progress = StopAfter(stop_after, Arc::clone(&stop));
+    let control = Control {
+        stop: &stop,
+        progress: &progress,
+    };
+    match train(config, dataset, folder, control).unwrap() {
+        Outcome::Done(result) => Some(result),
+        Outcome::Interrupted => None,
+    }
+}
+
+fn measured(config: &Config, dataset: &Dataset, folder: &Path) -> Measurement {
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    match measure(config, dataset, "", folder, control).unwrap() {
+        Outcome::Done(measurement) => measurement,
+        Outcome::Interrupted => panic!("it was not interrupted"),
+    }
+}
+
+#[test]
+fn every_task_continues_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in TASKS {
+        let steps = [
+            "train.steps=12",
+            "train.checkpoint_every=5",
+            "train.accumulate=2",
+            "train.keep=[0, 3]",
+        ];
+        let config = config(&folder.path().join(task), task, &steps);
+        let dataset = Dataset::load(&config, None).unwrap();
+        let [straight, broken] = ["a", "b"].map(|name| folder.path().join(task).join(name));
+        let result = run(&config, &dataset, &straight, 0).unwrap();
+        for stop_after in [1, 4, 9] {
+            assert!(
+                run(&config, &dataset, &broken, stop_after).is_none(),
+                "{task}"
+            );
+        }
+        assert!(run(&config, &dataset, &broken, 0).is_some());
+        for step in [0, 3, 10, 12] {
+            let file = format!("checkpoints/step-{step:012}.safetensors");
+            let read = |folder: &Path| fs::read(folder.join(&file)).unwrap();
+            assert!(read(&straight) == read(&broken), "{task}: {file} differs");
+        }
+        let read = |folder: &Path| fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+        assert_eq!(read(&straight), read(&broken), "{task}");
+        assert!(result.valid_loss.unwrap() > 0.0, "{task}: {result:?}");
+        assert!(
+            result.curve.iter().skip(1).all(|v| v.train_loss.is_some()),
+            "{task}"
+        );
+    }
+}
+
+#[test]
+fn every_task_learns_what_can_be_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    for (task, steps) in [
+        ("pretraining", 150),
+        ("question-answering", 150),
+        ("language-model", 100),
+        ("image-classification", 60),
+    ] {
+        let steps = format!("train.steps={steps}");
+        let more = [
+            &steps[..],
+            "train.eval_every=1000",
+            "train.checkpoint_every=1000",
+            "optimizer.name=adamw",
+            "optimizer.learning_rate=0.003",
+            "corpus.held_out=0.25",
+            "train.eval_batches=50",
+            "train.batch_size=8",
+            "model.hidden=32",
+        ];
+        let (_, common) = more.split_last().unwrap();
+        let more = match task {
+            "question-answering" | "pretraining" => &more[..],
+            _ => common,
+        };
+        let config = config(&folder.path().join(task), task, more);
+        let dataset = Dataset::load(&config, None).unwrap();
+        let result = run(&config, &dataset, &folder.path().join(task).join("run"), 0).unwrap();
+        let (first, last) = (&result.curve[0], result.curve.last().unwrap());
+        assert!(
+            last.loss < 0.9 * first.loss,
+            "{task}: {first:?} to {last:?}"
+        );
+        match task {
+            "question-answering" => assert!(last.scores["f1"] > first.scores["f1"], "{result:?}"),
+            "image-classification" => assert!(last.accuracy > Some(0.9), "{result:?}"),
+            "language-model" => {
+                assert!((last.scores["perplexity"] / last.loss.exp() - 1.0).abs() < 1e-12);
+            }
+            _ => assert!(last.scores["next_accuracy"] > 0.0),
+        }
+    }
+}
+
+#[test]
+fn every_task_s_noise_is_measured_and_is_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in TASKS {
+        let more = [
+            "noise.batches=20",
+            "noise.batch_size=1",
+            "corpus.held_out=0.25",
+        ];
+        let config = config(&folder.path().join(task), task, &more);
+        let dataset = Dataset::load(&config, None).unwrap();
+        let once = measured(&config, &dataset, &folder.path().join("state"));
+        let again = measured(&config, &dataset, &folder.path().join("state"));
+        assert_eq!(once.noise_norms(), again.noise_norms(), "{task}");
+        assert!(once.noise_norms().iter().all(|norm| *norm > 0.0), "{task}");
+        let whole: usize = once.gradients.layer_sizes.iter().sum();
+        assert_eq!(whole, once.gradients.dimension, "{task}");
+    }
+}
+
+/// Without dropout and with windows of equal length, two halves of a batch have the gradient of the whole.
+#[test]
+fn accumulation_equals_the_large_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = |settings: &[&str]| {
+        let more = [
+            &["train.steps=1", "train.warmup=0", "model.dropout=0.0"],
+            settings,
+        ]
+        .concat();
+        let config = config(folder.path(), "image-classification", &more);
+        let dataset = Dataset::load(&config, None).unwrap();
+        let run_folder = tempfile::tempdir().unwrap();
+        run(&config, &dataset, run_folder.path(), 0).unwrap();
+        let log = fs::read_to_string(run_folder.path().join("metrics.jsonl")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(log.lines().nth(1).unwrap()).unwrap();
+        ["loss", "grad_norm"].map(|key| line[key].as_f64().unwrap())
+    };
+    let alexnet = ["model.size=alexnet", "model.width=4", "images.augment=none"];
+    let whole = first(&[&alexnet[..], &["train.batch_size=8"]].concat());
+    let halves = first(&[&alexnet[..], &["train.batch_size=4", "train.accumulate=2"]].concat());
+    for (a, b) in whole.iter().zip(halves) {
+        assert!((a / b - 1.0).abs() < 1e-5, "{whole:?} {halves:?}");
+    }
+}
+
+#[test]
+fn a_stalled_run_ends_early_and_at_the_same_step_after_a_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    // Steps so small that nothing changes.
+    let more = [
+        "train.steps=60",
+        "train.eval_every=2",
+        "train.patience=3",
+        "train.checkpoint_every=50",
+        "optimizer.name=sgd",
+        "optimizer.learning_rate=1e-30",
+        "train.warmup=0",
+    ];
+    let config = config(folder.path(), "masked-lm", &more);
+    let dataset = Dataset::load(&config, None).unwrap();
+    let result = run(&config, &dataset, &folder.path().join("a"), 0).unwrap();
+    assert!(
+        result.steps < 60 && result.diverged_at.is_none(),
+        "{result:?}"
+    );
+    assert!(run(&config, &dataset, &folder.path().join("b"), 5).is_none());
+    let resumed = run(&config, &dataset, &folder.path().join("b"), 0).unwrap();
+    assert_eq!(resumed.curve, result.curve);
+}
+
+#[test]
+fn what_is_exported_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    for task in ["pretraining", "question-answering", "image-classification"] {
+        let at = folder.path().join(task);
+        let first = config(&at, task, &[]);
+        let dataset = Dataset::load(&first, None).unwrap();
+        let trained = run(&first, &dataset, &at.join("run"), 0).unwrap();
+        let model = export(&first, &dataset, &at.join("run"), control).unwrap();
+        let weights = match task {
+            "image-classification" => model.join("model.safetensors"),
+            _ => model.clone(),
+        };
+        let setting = format!("model.weights={:?}", weights.to_str().unwrap());
+        let mut second = config(&at, task, &[&setting]);
+        second.corpus.vocab = None;
+        let dataset = Dataset::load(&second, None).unwrap();
+        let result = run(&second, &dataset, &at.join("again"), 0).unwrap();
+        // The second run starts where the first ended.
+        let start = &result.curve[0];
+        let end = trained.curve.last().unwrap();
+        assert_eq!(
+            (start.loss, &start.scores),
+            (end.loss, &end.scores),
+            "{task}"
+        );
+        if task == "question-answering" {
+            let text = fs::read_to_string(model.join("predictions.json")).unwrap();
+            let answers: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(answers.as_object().unwrap().len(), 6);
+        }
+    }
+}
+
+#[test]
+fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
+    let problem = |task: &str, more: &[&str]| {
+        let mut settings = vec![format!("task={task}")];
+        settings.extend(more.iter().map(|s| s.to_string()));
+        let config = Config::resolve(Some("smoke"), None, &settings);
+        let dataset = config.and_then(|config| Dataset::load(&config, None));
+        dataset.err().expect(task).to_string()
+    };
+    assert!(problem("question-answering", &[]).contains("corpus.path"));
+    assert!(problem("image-classification", &["model.size=resnet18"]).contains("corpus.path"));
+    assert!(problem("image-classification", &[]).contains("resnet18"));
+    assert!(problem("language-model", &[]).contains("lab"));
+    let folder = tempfile::tempdir().unwrap();
+    squad(folder.path());
+    let path = format!(
+        "corpus.path={:?}",
+        folder.path().join("squad.json").to_str().unwrap()
+    );
+    assert!(problem("question-answering", &[&path]).contains("corpus.vocab"));
+}
