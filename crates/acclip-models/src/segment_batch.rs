@@ -94,10 +94,16 @@ impl<F: Real> Memory<F> {
     /// The memory of which these are the arrays.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they are not `memory.0`, `memory.1`, and so on, in that order, all of one shape (B, M, H)
-    /// that their numbers fill.
-    pub fn from_arrays(arrays: Vec<(String, Vec<usize>, Vec<F>)>) -> Result<Self, Error> {
+    /// [`Error::Shape`] if they are not `memory.0`, `memory.1`, and so on, in whatever order, all of one shape
+    /// (B, M, H) that their numbers fill.
+    pub fn from_arrays(mut arrays: Vec<(String, Vec<usize>, Vec<F>)>) -> Result<Self, Error> {
         let mut memory = Self::empty();
+        // A file has them by name, memory.10 before memory.2.
+        let place = |name: &str| {
+            name.strip_prefix("memory.")
+                .and_then(|i| i.parse::<usize>().ok())
+        };
+        arrays.sort_by_key(|(name, ..)| place(name));
         for (i, (name, shape, values)) in arrays.into_iter().enumerate() {
             let wrong = |problem| {
                 Err(Error::Shape {

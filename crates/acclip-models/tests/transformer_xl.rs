@@ -452,6 +452,16 @@ fn memory_from_arrays() {
         .unwrap();
     assert_eq!(Memory::from_arrays(memory.to_arrays()).unwrap(), memory);
     assert_eq!(Memory::<f64>::from_arrays(vec![]).unwrap(), Memory::empty());
+    let mut reversed = memory.to_arrays();
+    reversed.reverse();
+    assert_eq!(Memory::from_arrays(reversed).unwrap(), memory);
+    // As a file has the layers of a deep model: memory.10 before memory.2.
+    let deep = |i: usize| (format!("memory.{i}"), vec![1, 1, 1], vec![i as f64]);
+    let mut by_name: Vec<_> = (0..12).map(deep).collect();
+    by_name.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(by_name[2].0, "memory.10");
+    let again = Memory::from_arrays(by_name).unwrap().to_arrays();
+    assert_eq!(again, (0..12).map(deep).collect::<Vec<_>>());
 
     type Arrays = Vec<(String, Vec<usize>, Vec<f64>)>;
     let refused = |change: fn(&mut Arrays)| {
@@ -460,7 +470,7 @@ fn memory_from_arrays() {
         Memory::from_arrays(arrays).unwrap_err().to_string()
     };
     for (message, expected) in [
-        (refused(|a| a.swap(0, 1)), "'memory.1' where memory.0"),
+        (refused(|a| drop(a.remove(0))), "'memory.1' where memory.0"),
         (
             refused(|a| a[1].1 = vec![5, 3, 12]),
             "[5, 3, 12], not [3, 5, 12]",

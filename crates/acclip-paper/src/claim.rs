@@ -6,8 +6,10 @@
 //! | the opposite, significantly; or an effect that is surely smaller than what would matter | not reproduced |
 //! | anything else: too few runs or gradients to say | undecided |
 //!
-//! "Surely" and "significantly" are at the 5 % level, one claim at a time. What would matter is a margin of the
-//! experiment's plan. A result at one size and on one data set says nothing of others.
+//! "Surely" and "significantly" are at the 5 % level, by the 95 % interval; claims with a p-value are adjusted for their
+//! number (Holm), and one that is then no longer significant is undecided. An effect that is significant counts
+//! however small it is. What would matter is a margin, of the plan or of the claim. A result at one size and on one data
+//! set says nothing of others.
 
 use acclip_noise::stream::CoordinateSnapshot;
 use acclip_noise::tail::hill::default_k;
@@ -101,38 +103,39 @@ impl Claim {
         }
     }
 
-    /// "… has a heavier tail than …", from two independent samples of norms: the difference of their extreme-value
-    /// indices, with a bootstrap interval. `None` where ties leave no index.
+    /// "… has a heavier tail than …": the difference of their extreme-value indices, the mean over pairs of samples, a
+    /// pair a seed, with a bootstrap interval. Where both samples of a pair are of the same batches, `same` resamples
+    /// them together. `None` where ties leave no index.
     pub fn heavier(
         statement: impl Into<String>,
-        heavy: &[f64],
-        light: &[f64],
+        pairs: &[(&[f64], &[f64])],
+        same: bool,
         margin: f64,
         generator: &mut dyn Rng,
     ) -> Option<Self> {
-        let estimate = bootstrap_difference(heavy, light, generator)?;
+        let estimate = bootstrap_difference(pairs, same, generator)?;
+        let together = if same { "pairs of batches" } else { "batches" };
         Some(Self {
             statement: statement.into(),
             verdict: by_interval(estimate[1], estimate[2], margin),
             effect: "difference of extreme-value indices ξ = 1/α".into(),
             estimate: Some(estimate),
-            n: heavy.len().min(light.len()),
-            of: "batches of each".into(),
-            test: format!("bootstrap of {RESAMPLES} resamples; margin {margin}"),
+            n: pairs.iter().map(|(a, b)| a.len().min(b.len())).sum(),
+            of: format!("batches of each over {} seeds", pairs.len()),
+            test: format!("bootstrap of {RESAMPLES} resamples of {together}; margin {margin}"),
             p: None,
         })
     }
 
-    /// "The tail does not change from … to …", from two independent samples of norms: the difference of their
-    /// extreme-value indices lies within the margin. `None` where ties leave no index.
+    /// "The tail does not change from … to …": the difference, as in [`Claim::heavier`], lies within the margin.
     pub fn unchanged(
         statement: impl Into<String>,
-        from: &[f64],
-        to: &[f64],
+        pairs: &[(&[f64], &[f64])],
+        same: bool,
         margin: f64,
         generator: &mut dyn Rng,
     ) -> Option<Self> {
-        let claim = Self::heavier(statement, from, to, margin, generator)?;
+        let claim = Self::heavier(statement, pairs, same, margin, generator)?;
         let [_, low, high] = claim.estimate?;
         let verdict = match (low, high) {
             (low, high) if low > -margin && high < margin => Verdict::Reproduced,
@@ -142,34 +145,35 @@ impl Claim {
         Some(Self { verdict, ..claim })
     }
 
-    /// "The entries of one gradient's noise look heavy-tailed", from their kurtosis as they are. `None`: nothing moved.
-    pub fn heavy_entries(statement: impl Into<String>, found: Option<&CoordinateSnapshot>) -> Self {
-        let Some(found) = found else {
-            return Self::unmeasured(statement, "no entries were kept");
+    /// "The entries of one gradient's noise look heavy-tailed when thrown together": their excess kurtosis is above 3,
+    /// that of the double exponential law. What it is in each entry's own unit says whether more than scales is behind it.
+    pub fn heavy_entries(
+        statement: impl Into<String>,
+        layer: &str,
+        found: Option<&CoordinateSnapshot>,
+    ) -> Self {
+        let raw = found.and_then(|found| Some((found, found.raw.excess_kurtosis?)));
+        let Some((found, raw)) = raw else {
+            return Self::unmeasured(statement, "the entries of the noise are all equal");
         };
-        let (raw, own) = (found.raw, found.standardised);
-        // Of n Gaussian entries of equal scale, the excess kurtosis has the standard deviation √(24/n).
-        let n = raw.n as f64;
-        let heavy = raw
-            .excess_kurtosis
-            .is_some_and(|k| k > 5.0 * (24.0 / n).sqrt());
         let shown = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.2}"));
+        let own = found.standardised.and_then(|s| s.excess_kurtosis);
         Self {
             statement: statement.into(),
-            verdict: match heavy {
+            verdict: match raw > HEAVY_KURTOSIS {
                 true => Verdict::Reproduced,
                 false => Verdict::NotReproduced,
             },
-            effect: "excess kurtosis across the entries of one gradient".into(),
-            estimate: raw.excess_kurtosis.map(|k| [k, k, k]),
-            n: raw.n as usize,
-            of: "entries".into(),
-            test: format!(
-                "beyond five standard deviations of Gaussian entries of equal scale; in each entry's own unit it is {} \
-                 (Gaussian noise: {})",
-                shown(own.and_then(|s| s.excess_kurtosis)),
+            effect: format!(
+                "excess kurtosis {raw:.2} across the entries of {layer}; in each entry's own unit {}, where Gaussian noise \
+                 has {}",
+                shown(own),
                 shown(found.gaussian_excess_kurtosis)
             ),
+            estimate: None,
+            n: found.raw.n as usize,
+            of: "entries of one gradient".into(),
+            test: format!("above {HEAVY_KURTOSIS}, that of the double exponential law"),
             p: None,
         }
     }
@@ -217,22 +221,42 @@ fn by_interval(low: f64, high: f64, margin: f64) -> Verdict {
     }
 }
 
+/// Excess kurtosis above which entries look heavy-tailed.
+const HEAVY_KURTOSIS: f64 = 3.0;
+
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
 
-/// ξ of `a` minus ξ of `b`, with a percentile interval over independent resamples of both.
-fn bootstrap_difference(a: &[f64], b: &[f64], generator: &mut dyn Rng) -> Option<[f64; 3]> {
+/// ξ of the first minus ξ of the second, the mean over pairs, with a percentile interval.
+fn bootstrap_difference(
+    pairs: &[(&[f64], &[f64])],
+    same: bool,
+    generator: &mut dyn Rng,
+) -> Option<[f64; 3]> {
     let xi = |x: &[f64]| Some(moment_estimator(x, default_k(x.len())).ok()?.xi.estimate);
-    let estimate = xi(a)? - xi(b)?;
-    let mut resample = |x: &[f64]| -> Vec<f64> {
-        (0..x.len())
-            .map(|_| x[generator.random_range(0..x.len())])
-            .collect()
+    let mean = |differences: Vec<f64>| -> f64 {
+        differences.iter().sum::<f64>() / differences.len() as f64
+    };
+    let own = pairs.iter().map(|(a, b)| Some(xi(a)? - xi(b)?));
+    let estimate = mean(
+        own.collect::<Option<Vec<f64>>>()
+            .filter(|d| !d.is_empty())?,
+    );
+    let mut draw =
+        |n: usize| -> Vec<usize> { (0..n).map(|_| generator.random_range(0..n)).collect() };
+    let take = |x: &[f64], places: &[usize]| -> Vec<f64> { places.iter().map(|i| x[*i]).collect() };
+    let mut resample = |(a, b): &(&[f64], &[f64])| -> Option<f64> {
+        let places = draw(a.len());
+        let others = match same && a.len() == b.len() {
+            true => places.clone(),
+            false => draw(b.len()),
+        };
+        Some(xi(&take(a, &places))? - xi(&take(b, &others))?)
     };
     let mut differences: Vec<f64> = (0..RESAMPLES)
         .filter_map(|_| {
-            let (a, b) = (resample(a), resample(b));
-            Some(xi(&a)? - xi(&b)?)
+            let of_pairs: Option<Vec<f64>> = pairs.iter().map(&mut resample).collect();
+            of_pairs.map(mean)
         })
         .collect();
     if differences.len() < RESAMPLES / 2 {
@@ -298,7 +322,7 @@ mod tests {
         let (heavy, light) = (pareto(1.5, 1000), pareto(20.0, 1000));
         let mut generator = rng::stream(0, Purpose::new("test"), 0, 0);
         let mut verdict = |a: &[f64], b: &[f64], margin| {
-            let claim = Claim::heavier("", a, b, margin, &mut generator).unwrap();
+            let claim = Claim::heavier("", &[(a, b)], false, margin, &mut generator).unwrap();
             let [estimate, low, high] = claim.estimate.unwrap();
             assert!(low < estimate && estimate < high, "{claim:?}");
             claim.verdict
@@ -307,6 +331,41 @@ mod tests {
         assert_eq!(verdict(&light, &heavy, 0.1), Verdict::NotReproduced);
         assert_eq!(verdict(&light, &light, 1e-6), Verdict::Undecided);
         assert_eq!(verdict(&light, &light, 10.0), Verdict::NotReproduced);
-        assert!(Claim::heavier("", &[1.0; 99], &[1.0; 99], 0.1, &mut generator).is_none());
+        assert!(
+            Claim::heavier("", &[(&[1.0; 99], &[1.0; 99])], false, 0.1, &mut generator).is_none()
+        );
+        assert!(Claim::heavier("", &[], false, 0.1, &mut generator).is_none());
+    }
+
+    /// The same batches vary together, and several seeds narrow the interval by the root of their number.
+    #[test]
+    fn pairs_and_seeds_narrow_the_interval() {
+        let a = pareto(3.0, 1000);
+        let b: Vec<f64> = a.iter().map(|x| x.powf(0.9)).collect();
+        let mut generator = rng::stream(0, Purpose::new("test"), 0, 0);
+        let mut width = |pairs: &[(&[f64], &[f64])], same| {
+            let claim = Claim::unchanged("", pairs, same, 0.1, &mut generator).unwrap();
+            let [_, low, high] = claim.estimate.unwrap();
+            high - low
+        };
+        let (a, b) = (&a[..], &b[..]);
+        let [apart, together] = [false, true].map(|same| width(&[(a, b)], same));
+        assert!(together < 0.3 * apart, "{together} {apart}");
+        let four = width(&[(a, b); 4], false);
+        assert!((0.4..0.6).contains(&(four / apart)), "{four} {apart}");
+    }
+
+    #[test]
+    fn a_tail_is_unchanged_within_the_margin() {
+        let (heavy, light) = (pareto(1.5, 1000), pareto(20.0, 1000));
+        let mut generator = rng::stream(0, Purpose::new("test"), 0, 0);
+        let mut verdict = |a: &[f64], b: &[f64], same, margin| {
+            let claim = Claim::unchanged("", &[(a, b)], same, margin, &mut generator);
+            claim.unwrap().verdict
+        };
+        assert_eq!(verdict(&light, &light, true, 0.01), Verdict::Reproduced);
+        assert_eq!(verdict(&light, &light, false, 0.01), Verdict::Undecided);
+        assert_eq!(verdict(&heavy, &light, false, 0.1), Verdict::NotReproduced);
+        assert_eq!(verdict(&light, &heavy, false, 0.1), Verdict::NotReproduced);
     }
 }

@@ -66,7 +66,12 @@ impl Dataset {
                 (Data::Images(images), facts)
             }
         };
-        Ok(Self { facts, data })
+        let mut dataset = Self { facts, data };
+        if let Some(weights) = &config.model.weights {
+            // Weights that changed make another run as data does.
+            dataset.facts.crc32 ^= weights_checksum(Path::new(weights))?;
+        }
+        Ok(dataset)
     }
 
     /// The configured model on this data.
@@ -105,7 +110,10 @@ impl Dataset {
         let size = config.train.batch_size;
         let facts = &self.facts;
         enough("train.batch_size", size, facts.train_examples, "training")?;
-        enough("train.batch_size", size, facts.valid_examples, "held-out")
+        match self.data {
+            Data::Questions(_) => Ok(()), // held-out windows need not fill a batch
+            _ => enough("train.batch_size", size, facts.valid_examples, "held-out"),
+        }
     }
 
     /// Whether `jobs` runs of the configured model fit in memory at a time.
@@ -113,7 +121,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Config`] with what is needed and what there is.
     pub fn check_memory(&self, config: &Config, jobs: usize) -> Result<(), Error> {
-        memory::check(config, self.facts.labels, jobs)
+        let side = match &self.data {
+            Data::Images(images) => images.side(),
+            _ => 0,
+        };
+        memory::check(config, self.facts.labels, side, jobs)
     }
 
     /// Whether there is data for a noise measurement.
@@ -125,6 +137,16 @@ impl Dataset {
         let examples = self.facts.train_examples;
         enough("noise.batch_size", size, examples, "training")
     }
+}
+
+/// Checksum of a file of weights, or of that in a folder.
+fn weights_checksum(path: &Path) -> Result<u32, Error> {
+    let file = match path.is_dir() {
+        true => path.join("model.safetensors"),
+        false => path.to_path_buf(),
+    };
+    let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+    Ok(crc32fast::hash(&bytes))
 }
 
 /// Refuses data with fewer than `needed` examples.

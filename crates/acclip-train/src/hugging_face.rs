@@ -137,6 +137,11 @@ fn check_vocab(vocab: &Path, embeddings: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// The sizes of the model in `folder`, with `head`.
+pub(crate) fn read_sizes(folder: &Path, head: Head) -> Result<BertConfig, Error> {
+    HubConfig::read(&folder.join(CONFIG), head)
+}
+
 /// The vocabulary in `folder`: its `tokenizer.json` or `vocab.txt`.
 pub(crate) fn vocabulary_file(folder: &Path) -> Result<PathBuf, Error> {
     let name = VOCABULARIES.iter().find(|name| folder.join(name).exists());

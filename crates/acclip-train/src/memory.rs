@@ -1,8 +1,10 @@
 //! Refuses what would not fit in memory, before the system ends the program for it.
 
 use crate::config::TaskKind;
+use crate::hugging_face::read_sizes;
 use crate::{Config, Error};
-use acclip_models::{Head, Stem};
+use acclip_models::{Backend, Head, Stem};
+use std::path::Path;
 
 /// An estimate of what one training run or measurement needs, in bytes: parameters, gradient and
 /// what a measurement of noise keeps of each entry (32 bytes; a training run's optimizer keeps 12); what the
@@ -10,13 +12,15 @@ use acclip_models::{Head, Stem};
 ///
 /// Within a factor of two of the measured peak; config A of a BERT with 4 layers of 256, 16 × 128 tokens
 /// and 8192 tokens in the vocabulary comes out at 0.39 GB.
-fn estimate(config: &Config, labels: usize) -> Result<f64, Error> {
+///
+/// `side` is that of the images, if there are such.
+fn estimate(config: &Config, labels: usize, side: usize) -> Result<f64, Error> {
     let (parameters, example) = match config.task {
         TaskKind::MaskedLm | TaskKind::Pretraining | TaskKind::QuestionAnswering => {
             bert(config, labels)?
         }
         TaskKind::LanguageModel => transformer_xl(config, labels)?,
-        TaskKind::ImageClassification => image_model(config, labels)?,
+        TaskKind::ImageClassification => image_model(config, labels, side)?,
     };
     let batch = config.train.batch_size.max(config.noise.batch_size) as f64;
     Ok(4.0 * (10.0 * parameters + batch * example))
@@ -27,11 +31,18 @@ fn estimate(config: &Config, labels: usize) -> Result<f64, Error> {
 type Numbers = (f64, f64);
 
 fn bert(config: &Config, vocab_size: usize) -> Result<Numbers, Error> {
-    let bert = config.bert(vocab_size, Head::MaskedLm)?;
+    let bert = match &config.model.weights {
+        None => config.bert(vocab_size, Head::MaskedLm)?,
+        Some(folder) => read_sizes(Path::new(folder), Head::MaskedLm)?,
+    };
     let size = |x: usize| x as f64;
-    let (h, t, v) = (size(bert.hidden), size(bert.max_len), size(bert.vocab_size));
+    let (h, t, v) = (
+        size(bert.hidden),
+        size(config.model.seq_len),
+        size(bert.vocab_size),
+    );
     let (layers, heads, ff) = (size(bert.layers), size(bert.heads), size(bert.feed_forward));
-    let parameters = (v + t) * h + layers * (4.0 * h * h + 2.0 * h * ff) + h * h;
+    let parameters = (v + size(bert.max_len)) * h + layers * (4.0 * h * h + 2.0 * h * ff) + h * h;
     let block = t * (9.0 * h + 2.0 * ff) + heads * t * t;
     let scores = 0.15 * t * v;
     Ok((parameters, layers * block + scores))
@@ -50,11 +61,11 @@ fn transformer_xl(config: &Config, words: usize) -> Result<Numbers, Error> {
 
 /// Of a ResNet-18 with the small stem, what is kept is about 60 times the pixels times the channels of the first stage;
 /// the large stem keeps a sixteenth of it.
-fn image_model(config: &Config, classes: usize) -> Result<Numbers, Error> {
+fn image_model(config: &Config, classes: usize, side: usize) -> Result<Numbers, Error> {
     const KEPT: f64 = 60.0;
     let model = config.image_model(3, classes)?;
     let parameters = acclip_models::len(&model.parameters()) as f64;
-    let side = config.images.size.unwrap_or(32) as f64;
+    let side = side as f64;
     let pixels = match config.model.stem {
         Stem::Small => side * side,
         Stem::Large => side * side / 16.0,
@@ -64,11 +75,15 @@ fn image_model(config: &Config, classes: usize) -> Result<Numbers, Error> {
 }
 
 /// Refuses a model that `jobs` runs at a time have no memory for.
-pub(crate) fn check(config: &Config, labels: usize, jobs: usize) -> Result<(), Error> {
+pub(crate) fn check(config: &Config, labels: usize, side: usize, jobs: usize) -> Result<(), Error> {
+    // What a GPU has is not known here.
+    if config.model.backend != Backend::Flex {
+        return Ok(());
+    }
     let Some(available) = available_memory() else {
         return Ok(());
     };
-    let needed = estimate(config, labels)? * jobs as f64;
+    let needed = estimate(config, labels, side)? * jobs as f64;
     match needed <= available {
         true => Ok(()),
         false => Err(Error::config(
@@ -106,7 +121,7 @@ mod tests {
     fn a_measured_peak_is_met_within_a_factor_of_two() {
         // 307 MiB: the peak of `acclip bench train --config A`, which is such a model with Adam's two slots.
         let a = ["model.size=mini", "model.seq_len=128"];
-        let bytes = estimate(&config(&a), 8192).unwrap();
+        let bytes = estimate(&config(&a), 8192, 0).unwrap();
         assert!(
             (0.5..2.0).contains(&(bytes / (307.0 * 1024.0 * 1024.0))),
             "{bytes}"
@@ -115,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_refused() {
-        check(&config(&[]), 2048, 2).unwrap();
+        check(&config(&[]), 2048, 0, 2).unwrap();
         for setting in [
             "model.hidden=262144",
             "model.seq_len=65536",
@@ -127,7 +142,7 @@ mod tests {
                 setting,
                 "train.batch_size=10000",
             ]);
-            let error = check(&large, 2048, 1).unwrap_err().to_string();
+            let error = check(&large, 2048, 0, 1).unwrap_err().to_string();
             assert!(error.contains("GB"), "{setting}: {error}");
         }
     }

@@ -224,12 +224,15 @@ impl<'a> Trainer<'a> {
         if self.curve.is_empty() {
             let line = self.validate()?;
             log.write(&line)?;
+            if let Metrics::Diverged { step, .. } = line {
+                diverged_at = Some(step);
+            }
             if train.keep.contains(&0) {
                 log.flush()?;
                 self.save()?;
             }
         }
-        while self.state.t < train.steps && !self.has_stalled() {
+        while diverged_at.is_none() && self.state.t < train.steps && !self.has_stalled() {
             if control.stopped() {
                 log.flush()?;
                 self.save()?;
@@ -298,10 +301,15 @@ impl<'a> Trainer<'a> {
         let parts = self.config.train.accumulate as u64;
         let mut sum = 0.0;
         for part in 0..parts {
+            let batch = (t - 1) * parts + part;
             let ask = Ask {
                 params: &self.params,
-                indices: self.order.indices((t - 1) * parts + part),
-                place: Place::Training { step: t, part },
+                indices: self.order.indices(batch),
+                place: Place::Training {
+                    step: t,
+                    part,
+                    batch,
+                },
             };
             let grad = match part {
                 0 => &mut self.grad,
@@ -365,9 +373,10 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Whether a loss is beyond what a model that learns has.
+    /// Whether a loss is beyond what a model that learns has. Before the first step any finite one is allowed: running
+    /// statistics that nothing was seen of make it as large as they like.
     fn is_diverged(&self, loss: f64) -> bool {
-        loss.is_nan() || loss > DIVERGED * self.task.uniform_loss()
+        !loss.is_finite() || (self.state.t > 0 && loss > DIVERGED * self.task.uniform_loss())
     }
 
     /// How well the model does on the held-out data.

@@ -123,11 +123,12 @@ pub(super) fn unequal_scales(snapshot: &CoordinateSnapshot, layer: &str) -> Opti
 }
 
 /// Whether a layer of this name is a table with a row for each class or token, by the names that Hugging Face,
-/// PyTorch, fairseq and Llama models use.
+/// PyTorch, fairseq, Transformer-XL and Llama models use.
 #[must_use]
 pub fn is_table(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "word_embedding",
+        "word_emb.emb_layers",
         "embed_tokens",
         "tok_embedding",
         "token_embedding",

@@ -107,6 +107,10 @@ pub struct ModelConfig {
     pub weights: Option<String>,
     /// Positions in a sequence, `[CLS]` and `[SEP]` included; words in a segment of a Transformer-XL.
     pub seq_len: usize,
+    /// Positions that a BERT has embeddings for, where it shall be trained on longer sequences later (BERT's own: 512);
+    /// absent: `seq_len`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_len: Option<usize>,
     /// Overrides the positions that a Transformer-XL remembers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_len: Option<usize>,
@@ -334,7 +338,12 @@ impl Config {
     /// [`Error::Model`] for an unknown or impossible size.
     pub fn bert(&self, vocab_size: usize, head: Head) -> Result<BertConfig, Error> {
         let m = &self.model;
-        let mut bert = BertConfig::named(&m.size, vocab_size, m.seq_len)?;
+        let max_len = m.max_len.unwrap_or(m.seq_len);
+        if max_len < m.seq_len {
+            let problem = format!("{max_len} is below model.seq_len = {}", m.seq_len);
+            return Err(Error::config("model.max_len", problem));
+        }
+        let mut bert = BertConfig::named(&m.size, vocab_size, max_len)?;
         bert.hidden = m.hidden.unwrap_or(bert.hidden);
         bert.layers = m.layers.unwrap_or(bert.layers);
         bert.heads = m.heads.unwrap_or(bert.heads);
@@ -434,7 +443,13 @@ impl Config {
         };
         between("model.seq_len", self.model.seq_len, 8, 1 << 16)?;
         between("corpus.vocab_size", self.corpus.vocab_size, 6, 1 << 20)?;
-        positive("corpus.copies", self.corpus.copies)?;
+        between("corpus.copies", self.corpus.copies as usize, 1, 1000)?;
+        between("train.frequency_bins", self.train.frequency_bins, 0, 1000)?;
+        let questions = &self.questions;
+        between("questions.stride", questions.stride, 1, 1 << 16)?;
+        between("questions.max_question", questions.max_question, 1, 1 << 16)?;
+        between("questions.n_best", questions.n_best, 1, 1 << 16)?;
+        between("questions.max_answer", questions.max_answer, 1, 1 << 16)?;
         between("train.batch_size", self.train.batch_size, 1, 1 << 20)?;
         between("train.accumulate", self.train.accumulate, 1, 1 << 20)?;
         between("noise.batch_size", self.noise.batch_size, 1, 1 << 20)?;

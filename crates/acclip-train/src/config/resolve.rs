@@ -225,6 +225,7 @@ fn complete() -> Config {
             size: String::new(),
             weights: Some(String::new()),
             seq_len: 0,
+            max_len: Some(0),
             memory_len: Some(0),
             cutoffs: Some(Vec::new()),
             stem: Stem::Small,

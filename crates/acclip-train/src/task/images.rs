@@ -8,7 +8,7 @@ use super::{Ask, Carried, Laps, Place, Scores, Task, init_stream};
 use crate::files::write_json;
 use crate::weights_file;
 use crate::{Config, CorpusFacts, Error, Timing};
-use acclip_data::images::{ImageDataset, ImageOptions, Images, Normalization as Scaling};
+use acclip_data::images::{Augment, ImageDataset, ImageOptions, Images, Normalization as Scaling};
 use acclip_data::{Order, Pass, Purpose};
 use acclip_models::{
     ImageBatch, ImageModel, ImageModelConfig, Normalization, Parameter, RunningStatistics,
@@ -59,8 +59,18 @@ impl Pictures {
             train_examples: train.len(),
             valid_examples: images.test.len(),
         };
-        let scaling = Scaling::of(train)?;
+        let scaling = match (config.images.augment, train.channels()) {
+            (Augment::ImageNet, 3) => Scaling::imagenet(), // to decode every image once takes an hour
+            _ => Scaling::of(train)?,
+        };
         Ok((Self { images, scaling }, facts))
+    }
+}
+
+impl Pictures {
+    /// The longer side of the images, in pixels.
+    pub fn side(&self) -> usize {
+        self.images.train.height().max(self.images.train.width())
     }
 }
 

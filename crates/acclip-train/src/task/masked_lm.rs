@@ -2,8 +2,8 @@
 //! follows the first (pre-training), of which some tokens are hidden.
 //!
 //! Pairs are drawn `corpus.copies` times from the same documents, so that a sentence stands beside others in each copy
-//! (Devlin et al. 2019, A.2: ten copies); masks are new in every step. Held-out pairs and masks are the same for every
-//! seed. The paper trains the last tenth of its steps on longer pairs: here that is another run with a larger
+//! (Devlin et al. 2019, A.2: ten copies); masks are new in every step. Pairs are drawn from `corpus.split_seed`, and
+//! held-out masks as well, so that they are the same for every seed. The paper trains the last tenth of its steps on longer pairs: here that is another run with a larger
 //! `model.seq_len`, from the weights of the first (`model.weights`).
 
 use super::bert::{Start, describe, write};
@@ -87,8 +87,8 @@ impl Text {
         };
         let text = Self {
             masker: Masker::for_tokenizer(masking, &tokenizer)?,
-            train: Examples::new(config, &tokenizer, &train, (config.seed, c.copies))?,
-            // Validation is the same for every seed.
+            // The same for every seed: the data is read once for all runs of a comparison.
+            train: Examples::new(config, &tokenizer, &train, (c.split_seed, c.copies))?,
             valid: Examples::new(config, &tokenizer, &valid, (c.split_seed, 1))?,
             tokenizer,
         };

@@ -107,8 +107,8 @@ pub(crate) struct Ask<'a> {
 /// Where in a run a batch stands: what is random in it is a function of this and of the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Part `part` of the batch of training step `step`.
-    Training { step: u64, part: u64 },
+    /// Part `part` of the batch of training step `step`, which is the `batch`-th of the run, from 0 on.
+    Training { step: u64, part: u64, batch: u64 },
     /// A batch of a noise measurement.
     Noise { batch: u64, dropout: bool },
 }
@@ -117,7 +117,8 @@ impl Place {
     /// The stream of what is random in the examples: purpose and step.
     pub fn stream(self) -> (Purpose, u64) {
         match self {
-            Place::Training { step, .. } => (Purpose::MASK, step),
+            // With one batch a step, that is the step.
+            Place::Training { batch, .. } => (Purpose::MASK, batch + 1),
             Place::Noise { .. } => (Purpose::NOISE, 0),
         }
     }
@@ -125,7 +126,7 @@ impl Place {
     /// The generator of dropout masks, where there is dropout.
     pub fn dropout(self, seed: u64) -> Option<ChaCha8Rng> {
         match self {
-            Place::Training { step, part } => Some(rng::stream(seed, DROPOUT, step, part)),
+            Place::Training { step, part, .. } => Some(rng::stream(seed, DROPOUT, step, part)),
             Place::Noise { dropout: false, .. } => None,
             Place::Noise { batch, .. } => Some(rng::stream(seed, NOISE_DROPOUT, 0, batch)),
         }

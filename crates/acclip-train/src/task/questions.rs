@@ -7,12 +7,13 @@ use super::bert::{Start, describe, write};
 use super::masked_lm::counts;
 use super::text::tokenizer;
 use super::{Ask, Carried, Laps, Scores, Task};
-use crate::files::write_atomic;
+use crate::files::{write_atomic, write_json};
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::squad::{self, SpanOptions, Squad, WindowOptions, Windows};
 use acclip_data::{Purpose, Tokenizer, rng};
 use acclip_models::{Head, Parameter, SpanBatch};
 use rand::seq::SliceRandom;
+use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -67,9 +68,16 @@ impl Questions {
             spans: Vec::new(),
             squad: valid,
         };
-        let labelled = Windows::for_training(&held.squad, &tokenizer, &options)?;
+        // Of the held-out questions those without a place for their answer have no loss, but a score.
+        let placed = held
+            .squad
+            .questions
+            .iter()
+            .any(|q| q.answers[0].bytes.is_some());
+        let labelled = placed.then(|| Windows::for_training(&held.squad, &tokenizer, &options));
+        let labelled = labelled.transpose()?;
         let mut spans: HashMap<usize, Vec<Option<[u32; 2]>>> = HashMap::new();
-        for window in &labelled.all {
+        for window in labelled.iter().flat_map(|windows| &windows.all) {
             spans.entry(window.question).or_default().push(window.span);
         }
         let mut seen: HashMap<usize, usize> = HashMap::new();
@@ -233,6 +241,13 @@ impl Task for QuestionAnswering<'_> {
 
     fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
         let [starts, ends] = self.logits(params)?;
+        // A model whose scores are not finite has diverged, and predicts nothing.
+        if starts.iter().chain(&ends).any(|score| !score.is_finite()) {
+            return Ok(Scores {
+                loss: f64::NAN,
+                ..Scores::default()
+            });
+        }
         let (held, t) = (&self.data.valid, self.data.valid.windows.max_len());
         let (mut loss, mut labelled) = (0.0, 0_usize);
         for (i, span) in held.spans.iter().enumerate() {
@@ -243,13 +258,6 @@ impl Task for QuestionAnswering<'_> {
             }
         }
         let loss = loss / labelled.max(1) as f64;
-        // A model whose scores are not finite has diverged, and predicts nothing.
-        if !loss.is_finite() {
-            return Ok(Scores {
-                loss: f64::NAN,
-                ..Scores::default()
-            });
-        }
         let predictions = self.best(&starts, &ends)?;
         let score = squad::score(&held.squad, &predictions.answers);
         Ok(Scores {
@@ -277,7 +285,11 @@ impl Task for QuestionAnswering<'_> {
         let predictions = self.best(&starts, &ends)?;
         let bert = self.start.model.config();
         write(self.config, bert, params, &self.data.tokenizer, folder)?;
-        // The official format, of the questions that were held out.
+        // The questions that were held out, and the answers in the official format, for `acclip squad-eval`.
+        write_json(
+            &folder.join("questions.json"),
+            &official(&self.data.valid.squad),
+        )?;
         write_atomic(
             &folder.join("predictions.json"),
             predictions.to_json().as_bytes(),
@@ -287,6 +299,18 @@ impl Task for QuestionAnswering<'_> {
     fn describe(&self) -> String {
         describe(self.config, self.start.model.config(), "a span head")
     }
+}
+
+/// Questions as the official files have them, an article a paragraph a question.
+fn official(squad: &Squad) -> serde_json::Value {
+    let data = squad.questions.iter().map(|q| {
+        let answers = q.answers.iter();
+        let answers = answers.map(|a| json!({"text": a.text, "answer_start": a.start}));
+        let answers: Vec<_> = answers.collect();
+        let asked = json!({"id": q.id, "question": q.question, "answers": answers});
+        json!({"title": &*q.article, "paragraphs": [{"context": &*q.context, "qas": [asked]}]})
+    });
+    json!({"version": "1.1", "data": data.collect::<Vec<_>>()})
 }
 
 /// −log softmax(logits)[label].

@@ -149,9 +149,8 @@ impl Task for LanguageModel<'_> {
         let mut laps = Laps::start(timing);
         let (batch, memory) = match ask.place {
             Place::Noise { .. } => self.scattered(ask.params, ask.indices)?,
-            Place::Training { step, part } => {
-                let segments = self.data.train.whole_segments() as u64;
-                let at = ((step - 1) * self.config.train.accumulate as u64 + part) % segments;
+            Place::Training { batch, .. } => {
+                let at = batch % self.data.train.whole_segments() as u64;
                 let memory = match at {
                     0 => Memory::empty(),
                     _ => Memory::from_arrays(std::mem::take(&mut carried.0))?,
