@@ -143,6 +143,10 @@ pub struct Paper {
     /// UTF-8 text, a file or a folder; the embedded corpus if not given.
     #[arg(long, value_name = "FILE|DIR")]
     pub text: Option<PathBuf>,
+    /// Words for a language model: a folder with ptb.train.txt, wiki.train.tokens or train.txt and the like; the text if
+    /// not given.
+    #[arg(long, value_name = "DIR")]
+    pub words: Option<PathBuf>,
     /// Images: a folder with a subfolder for each class, CIFAR-10 binaries, or IDX files.
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
@@ -162,7 +166,7 @@ pub struct Paper {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Continue the experiment in this folder, to the same bits as if it had not been stopped.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "text", "images", "questions", "weights", "seed", "set"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "text", "words", "images", "questions", "weights", "seed", "set"])]
     pub resume: Option<PathBuf>,
     /// Print the result as JSON instead of text.
     #[arg(long)]

@@ -144,6 +144,7 @@ fn begun(args: &Paper) -> Result<(RunFolder, Request), Error> {
     };
     let data = Data {
         text: whole(&args.text)?,
+        words: whole(&args.words)?,
         images: whole(&args.images)?,
         questions: whole(&args.questions)?,
         weights: whole(&args.weights)?,

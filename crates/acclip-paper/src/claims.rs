@@ -4,7 +4,7 @@ use crate::claim::{Claim, Verdict};
 use crate::plan::{ClaimPlan, Metric, Plan, Point};
 use crate::runner::{Measured, Noise};
 use acclip_data::{Purpose, rng};
-use acclip_train::compare::stats::Paired;
+use acclip_train::compare::stats::{Paired, SIGNIFICANCE, holm};
 use acclip_train::compare::summary::Row;
 use acclip_train::{Error, RunResult};
 
@@ -17,9 +17,24 @@ const BOOTSTRAP: Purpose = Purpose::new("claims");
 /// None: plans are checked when they are read.
 pub fn judged(plan: &Plan, all: &[Measured]) -> Result<Vec<Claim>, Error> {
     let claims = plan.claims.iter().enumerate();
-    Ok(claims
-        .map(|(i, claim)| judge(plan, claim, i as u64, all))
-        .collect())
+    let claims = claims.map(|(i, claim)| judge(plan, claim, i as u64, all));
+    Ok(adjusted(claims.collect()))
+}
+
+/// Adjusts p-values for the number of claims that have one (Holm). What is then no longer significant is undecided.
+fn adjusted(mut claims: Vec<Claim>) -> Vec<Claim> {
+    let p: Vec<f64> = claims.iter().filter_map(|claim| claim.p).collect();
+    let tested = claims.iter_mut().filter(|claim| claim.p.is_some());
+    for (claim, p) in tested.zip(holm(&p)) {
+        claim.p = Some(p);
+        let apart = claim
+            .estimate
+            .is_some_and(|[_, low, high]| low > 0.0 || high < 0.0);
+        if apart && p >= SIGNIFICANCE {
+            claim.verdict = Verdict::Undecided;
+        }
+    }
+    claims
 }
 
 fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
@@ -44,38 +59,57 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             cell,
             step,
         } => over_seeds(statement, all, &at(cell, *step), |noise| {
-            Claim::heavy_entries(statement, noise.measurement.gradients.snapshot.as_ref())
+            let gradients = &noise.measurement.gradients;
+            let layer = gradients
+                .snapshot_layer
+                .map(|layer| &*gradients.layers[layer]);
+            let layer = layer.unwrap_or("all layers");
+            Claim::heavy_entries(statement, layer, gradients.snapshot.as_ref())
         }),
         ClaimPlan::Heavier {
             statement,
             heavy,
             light,
-        } => pairs(statement, all, [heavy, light], |seed, a, b| {
-            let mut generator = rng::stream(seed, BOOTSTRAP, i, 0);
-            Claim::heavier(statement, a, b, margin, &mut generator)
-        }),
+        } => {
+            let (pairs, same) = pairs(all, [heavy, light]);
+            let mut generator = rng::stream(seed(all), BOOTSTRAP, i, 0);
+            Claim::heavier(statement, &pairs, same, margin, &mut generator).unwrap_or_else(|| {
+                Claim::unmeasured(statement, "nothing measured, or too many ties")
+            })
+        }
         ClaimPlan::Unchanged {
             statement,
             from,
             to,
-        } => pairs(statement, all, [from, to], |seed, a, b| {
-            let mut generator = rng::stream(seed, BOOTSTRAP, i, 0);
-            Claim::unchanged(statement, a, b, margin, &mut generator)
-        }),
+        } => {
+            let (pairs, same) = pairs(all, [from, to]);
+            let mut generator = rng::stream(seed(all), BOOTSTRAP, i, 0);
+            Claim::unchanged(statement, &pairs, same, margin, &mut generator).unwrap_or_else(|| {
+                Claim::unmeasured(statement, "nothing measured, or too many ties")
+            })
+        }
         ClaimPlan::WiderGap {
             statement,
             better,
             worse,
             wide,
             narrow,
-        } => wider_gap(statement, all, [better, worse], [wide, narrow], margin),
+            margin: own,
+        } => {
+            let margin = own.unwrap_or(margin);
+            wider_gap(statement, all, [better, worse], [wide, narrow], margin)
+        }
         ClaimPlan::Ahead {
             statement,
             cell,
             better,
             worse,
             metric,
-        } => ahead(statement, all, cell, [better, worse], metric, margin),
+            margin: own,
+        } => {
+            let margin = own.unwrap_or(margin);
+            ahead(statement, all, cell, [better, worse], metric, margin)
+        }
     }
 }
 
@@ -106,29 +140,37 @@ fn over_seeds(
     )
 }
 
-/// A claim about two samples of norms on each seed, as one.
-fn pairs(
-    statement: &str,
-    all: &[Measured],
-    [a, b]: [&Point; 2],
-    judge: impl Fn(u64, &[f64], &[f64]) -> Option<Claim>,
-) -> Claim {
-    let pairs = noise(all, a).into_iter().zip(noise(all, b));
-    let tied = || Claim::unmeasured(statement, "too many ties");
-    let claims = pairs.map(|(a, b)| {
-        let (x, y) = (a.measurement.noise_norms(), b.measurement.noise_norms());
-        judge(a.seed, x, y).unwrap_or_else(tied)
-    });
-    combined(statement, claims.collect())
+/// The seed of the first cell, from which bootstraps draw.
+fn seed(all: &[Measured]) -> u64 {
+    all.first().map_or(0, |m| m.cell.config.seed)
 }
 
-/// Claims about several seeds as one: their verdict where they agree, undecided where they do not; the estimate is the
-/// one in the middle, and n is the sum.
+/// Norms at two points, a pair a seed; and whether both are of the same batches.
+fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<(&'a [f64], &'a [f64])>, bool) {
+    let others = noise(all, b);
+    let both = noise(all, a).into_iter().filter_map(|a| {
+        let b = others.iter().find(|b| b.seed == a.seed)?;
+        Some((a.measurement.noise_norms(), b.measurement.noise_norms()))
+    });
+    let batches = |point: &Point| {
+        let cell = all.iter().find(|m| m.cell.name == point.cell);
+        cell.map(|m| {
+            let c = &m.cell.config;
+            (&c.task, &c.corpus, &c.noise, c.model.seq_len)
+        })
+    };
+    (both.collect(), batches(a) == batches(b))
+}
+
+/// Claims about several seeds as one: their verdict where they agree, undecided where they do not; the numbers are those
+/// of the seed with the estimate in the middle.
 fn combined(statement: &str, mut claims: Vec<Claim>) -> Claim {
     let seeds = claims.len();
-    let first = claims.first().map(|claim| claim.verdict);
-    let agree = claims.iter().all(|claim| Some(claim.verdict) == first);
-    let n = claims.iter().map(|claim| claim.n).sum();
+    let verdicts: Vec<String> = claims
+        .iter()
+        .map(|claim| claim.verdict.to_string())
+        .collect();
+    let agree = verdicts.iter().all(|verdict| *verdict == verdicts[0]);
     claims.sort_by(|a, b| {
         let estimate = |claim: &Claim| claim.estimate.map_or(f64::NAN, |e| e[0]);
         estimate(a).total_cmp(&estimate(b))
@@ -140,17 +182,12 @@ fn combined(statement: &str, mut claims: Vec<Claim>) -> Claim {
     match seeds {
         1 => middle,
         _ => Claim {
-            verdict: if agree {
-                middle.verdict
-            } else {
-                Verdict::Undecided
+            verdict: match agree {
+                true => middle.verdict,
+                false => Verdict::Undecided,
             },
-            n,
-            of: format!("{} over {seeds} seeds", middle.of),
-            test: match agree {
-                true => format!("{}; all seeds agree", middle.test),
-                false => format!("{}; seeds disagree", middle.test),
-            },
+            of: format!("{}, on each of {seeds} seeds", middle.of),
+            test: format!("{}; seed by seed: {}", middle.test, verdicts.join(", ")),
             ..middle
         },
     }

@@ -19,8 +19,6 @@ pub struct Experiment {
     pub name: &'static str,
     /// What it is.
     pub title: &'static str,
-    /// Its README: claim, configuration, expected result.
-    pub readme: &'static str,
     lab: &'static str,
     paper: &'static str,
 }
@@ -31,7 +29,6 @@ macro_rules! experiment {
         Experiment {
             name: $name,
             title: $title,
-            readme: include_str!(concat!("../../../experiments/", $name, "/README.md")),
             lab: include_str!(concat!("../../../experiments/", $name, "/lab.toml")),
             paper: include_str!(concat!("../../../experiments/", $name, "/paper.toml")),
         }
@@ -97,6 +94,7 @@ mod tests {
     fn every_plan_resolves_with_equal_budgets_and_claims_about_what_is_measured() {
         let data = Data {
             text: None,
+            words: None,
             images: Some("images".into()),
             questions: Some("questions.json".into()),
             weights: Some("weights".into()),

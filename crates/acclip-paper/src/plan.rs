@@ -7,7 +7,7 @@
 //! seed = 0
 //! [cells.bert]                 # what this cell has besides
 //! title = "BERT"
-//! data = "text"                # which of --text, --images, --questions it is measured on
+//! data = "text"                # which of --text, --words, --images, --questions it is measured on
 //! noise_at = [0]               # steps of its training at which the noise is measured
 //! race = true                  # whether the optimizers of `compare` race
 //! config = { model.size = "tiny" }
@@ -31,6 +31,8 @@ use toml::Table;
 pub enum DataKind {
     /// Text: a file or folder; the embedded corpus where none is given.
     Text,
+    /// Words: a folder of Penn Treebank, WikiText or the like; as text, where none is given.
+    Words,
     /// Images: a folder of classes, CIFAR binaries or IDX files.
     Images,
     /// Questions: a SQuAD v1.1 file.
@@ -42,6 +44,9 @@ pub enum DataKind {
 pub struct Data {
     /// `--text`.
     pub text: Option<PathBuf>,
+    /// `--words`.
+    #[serde(default)]
+    pub words: Option<PathBuf>,
     /// `--images`.
     pub images: Option<PathBuf>,
     /// `--questions`.
@@ -169,6 +174,8 @@ pub enum ClaimPlan {
         wide: Metric,
         /// Where it is narrower.
         narrow: Metric,
+        /// A margin of its own.
+        margin: Option<f64>,
     },
     /// One optimizer is ahead of another.
     Ahead {
@@ -183,6 +190,8 @@ pub enum ClaimPlan {
         /// By which metric: `loss`, `accuracy` or a score of the task.
         #[serde(default = "loss")]
         metric: String,
+        /// A margin of its own, in the unit of the metric.
+        margin: Option<f64>,
     },
 }
 
@@ -316,6 +325,8 @@ impl Plan {
     ) -> Result<Vec<String>, Error> {
         let (given, flag, what) = match plan.data {
             DataKind::Text => (&data.text, "", ""),
+            DataKind::Words if data.words.is_some() => (&data.words, "", ""),
+            DataKind::Words => (&data.text, "", ""),
             DataKind::Images => (&data.images, "--images", IMAGES),
             DataKind::Questions => (&data.questions, "--questions", QUESTIONS),
         };
@@ -326,7 +337,7 @@ impl Plan {
         };
         match given {
             Some(path) => set("corpus.path", path),
-            None if plan.data == DataKind::Text => {}
+            None if matches!(plan.data, DataKind::Text | DataKind::Words) => {}
             None => {
                 return Err(Error::Config {
                     key: format!("cells.{name}"),
