@@ -10,6 +10,11 @@ A step is forward, loss, backward, AdamW and zero_grad, in f32, on one fixed ran
     A   BERT, 4 layers wide 256, 16 sequences of 128 tokens, 19 masked in each
     B   BERT, 2 layers wide 768, 4 sequences of 128 tokens, 19 masked in each
     C   ResNet-18 with the stem for small images (3x3, stride 1, no max-pool), 32 images of 3x32x32
+    D   Transformer-XL, 6 layers wide 410, 8 segments of 128 words, memory 128, full softmax over 10,000
+    E   ResNet-50, 16 images of 3x64x64
+    F   AlexNet, 16 images of 3x224x224
+    G   A with the heads of pre-training: masked tokens and the next sentence
+    H   BERT, 6 layers wide 384, 4 sequences of 384 tokens, the start and end of an answer
 
 A mode of PyTorch is `eager` or `compile`, and may go on with options: `eager+foreach` (the optimizer's
 default implementation in place of the fused one), `+softmax` (attention written out in place of
@@ -22,121 +27,20 @@ own that waits while another runs.
 import argparse
 import datetime
 import json
-import math
 import os
 import statistics
 import subprocess
 import sys
 import time
 
-BERT = {
-    "A": {"layers": 4, "hidden": 256, "heads": 4, "inner": 1024, "batch": 16},
-    "B": {"layers": 2, "hidden": 768, "heads": 12, "inner": 3072, "batch": 4},
-}
-VOCABULARY, LENGTH, MASKED = 8192, 128, 19
-CLASSES, IMAGES, SIDE = 10, 32, 32
-ITEMS = {"A": 16 * LENGTH, "B": 4 * LENGTH, "C": IMAGES}  # tokens or images a step
+CONFIGS = "ABCDEFGH"
+WITHOUT_DROPOUT = "CEF"  # of ours to set: ResNets have none, and AlexNet its own
+COMPILED = "ABC"  # by default
+MODES = ("eager,eager+arena", "eager,compile,eager+arena,compile+arena")
 WARM_UP = 3
 OPTIONS = {"foreach", "softmax", "nchw", "rand", "arena", "bf16"}
 PARTS = ("forward", "backward", "optimizer")
 ARENA = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
-
-
-def bert(layers, hidden, heads, inner, batch, dropout, softmax):
-    """The model, which returns its loss, and one batch. B batch, T tokens, H hidden, M masked in all."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    def norm():
-        return nn.LayerNorm(hidden, eps=1e-12)
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.qkv, self.out = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
-            self.up, self.down = nn.Linear(hidden, inner), nn.Linear(inner, hidden)
-            self.norm1, self.norm2 = norm(), norm()
-
-        def attend(self, h, mask):
-            b, t, _ = h.shape
-            q, k, v = self.qkv(h).view(b, t, 3, heads, hidden // heads).permute(2, 0, 3, 1, 4)
-            if softmax:
-                scores = q @ k.transpose(-1, -2) * (hidden // heads) ** -0.5 + mask
-                mixed = F.dropout(F.softmax(scores, dim=-1), dropout) @ v
-            else:
-                mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-            return self.out(mixed.transpose(1, 2).reshape(b, t, hidden))
-
-        def forward(self, h, mask):
-            h = self.norm1(h + F.dropout(self.attend(h, mask), dropout))
-            return self.norm2(h + F.dropout(self.down(F.gelu(self.up(h))), dropout))
-
-    class MaskedLm(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.word, self.segment = nn.Embedding(VOCABULARY, hidden), nn.Embedding(2, hidden)
-            self.position = nn.Parameter(torch.empty(LENGTH, hidden))
-            self.blocks = nn.ModuleList(Block() for _ in range(layers))
-            self.transform, self.bias = nn.Linear(hidden, hidden), nn.Parameter(torch.zeros(VOCABULARY))
-            self.norm, self.head_norm = norm(), norm()
-            for p in self.parameters():
-                if p.dim() > 1:
-                    nn.init.normal_(p, std=0.02)
-
-        def forward(self, tokens, segments, mask, positions, labels):
-            h = self.norm(self.word(tokens) + self.position + self.segment(segments))
-            h = F.dropout(h, dropout)
-            for block in self.blocks:
-                h = block(h, mask)
-            z = h.view(-1, hidden).index_select(0, positions)  # (M, H)
-            z = self.head_norm(F.gelu(self.transform(z)))
-            return F.cross_entropy(F.linear(z, self.word.weight, self.bias), labels)
-
-    tokens = torch.randint(VOCABULARY, (batch, LENGTH))
-    mask = torch.zeros(batch, 1, 1, LENGTH)  # added to the scores; every token is real
-    masked = torch.stack([torch.randperm(LENGTH)[:MASKED].sort().values for _ in range(batch)])
-    positions = (masked + LENGTH * torch.arange(batch)[:, None]).flatten()
-    labels = torch.randint(VOCABULARY, (batch * MASKED,))
-    return MaskedLm(), (tokens, torch.zeros_like(tokens), mask, positions, labels)
-
-
-def resnet():
-    """ResNet-18, which returns its loss, and one batch."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    def convolution(inputs, outputs, kernel, stride):
-        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        return nn.Sequential(conv, nn.BatchNorm2d(outputs))
-
-    class Block(nn.Module):
-        def __init__(self, inputs, outputs, stride):
-            super().__init__()
-            self.first = convolution(inputs, outputs, 3, stride)
-            self.second = convolution(outputs, outputs, 3, 1)
-            same = inputs == outputs and stride == 1
-            self.skip = nn.Identity() if same else convolution(inputs, outputs, 1, stride)
-
-        def forward(self, x):
-            y = self.second(F.relu(self.first(x), inplace=True))
-            return F.relu(y.add_(self.skip(x)), inplace=True)
-
-    class ResNet18(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.stem = convolution(3, 64, 3, 1)
-            sizes = [(64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)]
-            blocks = [b for i, o, s in sizes for b in (Block(i, o, s), Block(o, o, 1))]
-            self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(512, CLASSES)
-
-        def forward(self, images, labels):
-            x = self.blocks(F.relu(self.stem(images), inplace=True))
-            return F.cross_entropy(self.head(x.mean((2, 3))), labels)
-
-    return ResNet18(), (torch.randn(IMAGES, 3, SIDE, SIDE), torch.randint(CLASSES, (IMAGES,)))
 
 
 def resident_mib(field):
@@ -153,6 +57,10 @@ def work(mode, config, dropout, threads):
     """One mode of PyTorch: answers `go K` by K step times, and the end of its input by going."""
     import torch
 
+    import models
+
+    if config in models.IMAGES:
+        import torchvision  # noqa: F401 (of the library's memory, not of the model's)
     kind, *words = mode.split("+")
     if kind not in ("eager", "compile") or set(words) - OPTIONS:
         raise SystemExit(f"unknown mode {mode}")
@@ -162,13 +70,7 @@ def work(mode, config, dropout, threads):
     tiny(torch.ones(2, 2)).sum().backward()
     torch.optim.AdamW(tiny.parameters(), fused=True).step()
     library = resident_mib("VmRSS")
-    if config in BERT:
-        model, batch = bert(**BERT[config], dropout=dropout, softmax="softmax" in words)
-    else:
-        model, batch = resnet()
-        if "nchw" not in words:
-            model = model.to(memory_format=torch.channels_last)
-            batch = (batch[0].to(memory_format=torch.channels_last), *batch[1:])
+    model, batch, items, guess = models.build(config, dropout, words)
     model.train()
     loss_of = model
     if kind == "compile":
@@ -194,7 +96,7 @@ def work(mode, config, dropout, threads):
     start = time.perf_counter()
     _, first = step()
     started = time.perf_counter() - start
-    if not 0.8 < first.item() / math.log(VOCABULARY if config in BERT else CLASSES) < 1.6:
+    if not 0.8 < first.item() / guess < 1.6:
         raise SystemExit(f"the first loss, {first.item()}, is not that of a fresh model")
     del first
     for _ in range(WARM_UP - 1):
@@ -205,7 +107,7 @@ def work(mode, config, dropout, threads):
     parameters = sum(p.numel() for p in model.parameters())
     answer(
         torch=torch.__version__, threads=torch.get_num_threads(), first_step_s=started,
-        parameters=parameters, library_mib=library, start_peak_mib=total,
+        parameters=parameters, items=items, library_mib=library, start_peak_mib=total,
     )
     for line in sys.stdin:
         step()
@@ -250,7 +152,7 @@ class Acclip:
     def __init__(self, config, options):
         self.command = [options.acclip, "bench", "train", "--config", config, "--json"]
         self.command += ["--warmup", str(WARM_UP)]
-        if config in BERT:
+        if config not in WITHOUT_DROPOUT:
             self.command += ["--dropout", str(options.dropout)]
         self.threads = options.threads
         self.environment = {**os.environ, "RAYON_NUM_THREADS": str(options.threads)}
@@ -275,7 +177,8 @@ def spread(values):
 def compare(config, options):
     """Runs the rounds of one configuration. Returns its row of the report."""
     runners, about = {}, {}
-    for mode in options.modes.split(","):
+    default = MODES[config in COMPILED]
+    for mode in [*(options.modes or default).split(","), *(["eager+bf16+arena"] if options.bf16 else [])]:
         print(f"{config}: starting {mode}", file=sys.stderr)
         worker = Torch(mode, config, options)
         about[mode] = worker.about
@@ -295,20 +198,25 @@ def compare(config, options):
         runner.close()
 
     medians = {name: [statistics.median(r["step_ms"]) for r in rows] for name, rows in rounds.items()}
+    sizes = {(r["params"], r["batch"]) for r in rounds.get("acclip", [])}
+    sizes |= {(a["parameters"], a["items"]) for a in about.values() if a}
+    if len(sizes) > 1:
+        raise SystemExit(f"{config}: not the same model and batch: {sizes} parameters and tokens or images")
+    (_, items), = sizes
     modes = {}
     for name, rows in rounds.items():
         step_ms = spread(medians[name])
         modes[name] = {
             "step_ms": step_ms,
             "fastest_step_ms": min(min(r["step_ms"]) for r in rows),
-            "items_per_second": ITEMS[config] / step_ms["median"] * 1e3,
+            "items_per_second": items / step_ms["median"] * 1e3,
             "parts_ms": {p: statistics.median(r["parts_ms"][p] for r in rows) for p in PARTS},
             "peak_memory_mib": max(r["peak_memory_mib"] for r in rows),
             "start": about.get(name),
         }
         if "copies" in rows[-1]:
             modes[name]["copies"] = rows[-1]["copies"]
-    row = {"config": config, "dropout": options.dropout if config in BERT else None, "modes": modes}
+    row = {"config": config, "dropout": None if config in WITHOUT_DROPOUT else options.dropout, "modes": modes}
     f32 = [name for name in modes if name in about and "bf16" not in name]
     row["faster"] = min(f32, key=lambda name: modes[name]["step_ms"]["median"], default=None)
     if "acclip" in modes:
@@ -326,7 +234,7 @@ def show(row):
     print(f"\n{row['config']}" + ("" if row["dropout"] is None else f", dropout {row['dropout']}"))
     print(
         f"{'':<20}{'ms':>7}{'range':>14}{'fastest':>9}{'forward':>9}{'backward':>9}{'optimizer':>10}"
-        f"{'MiB':>6}{'library':>8}   acclip's time over it"
+        f"{'a second':>10}{'MiB':>6}{'library':>8}   acclip's time over it"
     )
     for name, mode in row["modes"].items():
         time_ms, parts = mode["step_ms"], mode["parts_ms"]
@@ -335,7 +243,7 @@ def show(row):
         print(
             f"{name:<20}{time_ms['median']:>7.1f}{time_ms['low']:>7.1f}-{time_ms['high']:<6.1f}"
             f"{mode['fastest_step_ms']:>9.1f}{parts['forward']:>9.1f}{parts['backward']:>9.1f}"
-            f"{parts['optimizer']:>10.1f}{mode['peak_memory_mib']:>6.0f}{library:>8}"
+            f"{parts['optimizer']:>10.1f}{mode['items_per_second']:>10.0f}{mode['peak_memory_mib']:>6.0f}{library:>8}"
             + (f"   {ratio['median']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "")
         )
     if "acclip" in row["modes"] and row["faster"]:
@@ -354,11 +262,11 @@ def processor():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", nargs="+", choices="ABC", default=["A", "B", "C"])
-    parser.add_argument("--modes", default="eager,compile,eager+arena,compile+arena", help="of PyTorch")
+    parser.add_argument("--config", nargs="+", choices=CONFIGS, default=list(CONFIGS))
+    parser.add_argument("--modes", help="of PyTorch; by default two, and for A to C also compiled")
     parser.add_argument("--acclip", default="target/release/acclip", help="the program")
     parser.add_argument("--only-torch", action="store_true", help="leave acclip out")
-    parser.add_argument("--dropout", type=float, default=0.1, help="of A and B")
+    parser.add_argument("--dropout", type=float, default=0.1, help="of BERT and Transformer-XL")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=5, help="timed steps a round")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -371,8 +279,6 @@ def main():
         return
     if not options.only_torch and not os.access(options.acclip, os.X_OK):
         parser.error(f"{options.acclip} is not there: build it, or pass --only-torch")
-    if options.bf16:
-        options.modes += ",eager+bf16+arena"
 
     rows = [compare(config, options) for config in options.config]
     starts = [mode["start"] for row in rows for mode in row["modes"].values() if mode["start"]]

@@ -350,15 +350,36 @@ pub enum TrainConfig {
     B,
     /// ResNet-18, 32 images of 32 × 32
     C,
+    /// Transformer-XL, 6 layers of 410, 8 segments of 128 words
+    D,
+    /// ResNet-50, 16 images of 64 × 64
+    E,
+    /// AlexNet, 16 images of 224 × 224
+    F,
+    /// A with the heads of pre-training
+    G,
+    /// BERT, 6 layers of 384, 4 × 384 tokens, with the head of SQuAD
+    H,
 }
 
 impl TrainConfig {
     /// What a step is made of.
     pub fn unit(self) -> &'static str {
         match self {
-            TrainConfig::A | TrainConfig::B => "tokens",
-            TrainConfig::C => "images",
+            TrainConfig::C | TrainConfig::E | TrainConfig::F => "images",
+            _ => "tokens",
         }
+    }
+
+    /// Whether the model is a BERT.
+    pub fn is_bert(self) -> bool {
+        use TrainConfig::{A, B, G, H};
+        matches!(self, A | B | G | H)
+    }
+
+    /// Whether the backward pass can take the norm of every sequence's gradient.
+    pub fn by_example(self) -> bool {
+        self.is_bert() && self != TrainConfig::G
     }
 }
 
@@ -373,7 +394,7 @@ pub struct BenchTrain {
     /// Steps before those.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub warmup: u16,
-    /// Probability of dropping an entry (A and B).
+    /// Probability of dropping an entry (BERT and Transformer-XL; AlexNet has its own).
     #[arg(long, value_name = "P", default_value_t = 0.1)]
     pub dropout: f64,
     /// Which backend computes: flex; cuda or wgpu in a build with that feature.
@@ -382,10 +403,10 @@ pub struct BenchTrain {
     /// Compute with Burn's own operations instead of the fused ones.
     #[arg(long)]
     pub stock: bool,
-    /// Take the norm of every sequence's gradient in the backward pass, too (A and B).
+    /// Take the norm of every sequence's gradient in the backward pass, too (A, B and H).
     #[arg(long, conflicts_with = "stock")]
     pub by_example: bool,
-    /// Run blocks again in the backward pass instead of keeping what they computed.
+    /// Run blocks again in the backward pass instead of keeping what they computed (A, B, G and H).
     #[arg(long)]
     pub recompute: bool,
     /// Print the result as JSON instead of text.

@@ -240,7 +240,8 @@ fn training_and_noise_from_a_file() {
     place.good("train my.toml --preset smoke --set train.steps=4 --out trained");
     let result = place.json("trained/summary.json");
     assert_eq!(result["optimizer"], "adamw");
-    assert_eq!(result["curve"].as_array().unwrap().last().unwrap()[0], 4);
+    let last = result["curve"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["step"], 4);
     let steps = place.read("trained/metrics.jsonl");
     assert_eq!(
         steps
@@ -380,7 +381,7 @@ fn wrong_input_is_answered_clearly() {
     write("broken.toml", b"[train\nsteps = 3\n");
     write("file", b"x");
     let smoke = "train --preset smoke";
-    let cases: [(String, &[&str]); 26] = [
+    let cases: [(String, &[&str]); 28] = [
         ("noise none.csv".into(), &["none.csv", "no such file"]),
         ("noise empty.txt".into(), &["empty.txt"]),
         (
@@ -421,6 +422,14 @@ fn wrong_input_is_answered_clearly() {
         ("bench optim --params 0".into(), &["--params", "at least 1"]),
         ("bench train --dropout 1.5".into(), &["dropout", "[0, 1)"]),
         ("bench train --backend cpu".into(), &["flex, cuda, wgpu"]),
+        (
+            "bench train --config G --by-example".into(),
+            &["--by-example", "A, B and H"],
+        ),
+        (
+            "bench train --config D --recompute".into(),
+            &["--recompute", "A, B, G and H"],
+        ),
         (
             "bench optim --optimizers aclip".into(),
             &["aclip", "acclip"],
@@ -486,7 +495,7 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     let ours = place.read("run/run.json");
     edit(
         "run/run.json",
-        &ours.replace("\"format\": 4", "\"format\": 99"),
+        &ours.replace("\"format\": 5", "\"format\": 99"),
     );
     refused("train --resume run", "format 99");
     edit("run/run.json", &ours);
@@ -526,4 +535,37 @@ fn bench_train_reports_a_step() {
     let report: Value = serde_json::from_slice(&stock.stdout).unwrap();
     // Parameters up, gradient down.
     assert_eq!(report["copied_bytes"], 2 * 4 * 21_168_896);
+}
+
+/// The other models: their sizes are those of the models in `reference/train/models.py`, and a new one guesses. What a
+/// new ResNet-50 guesses depends on its draw.
+#[test]
+fn bench_train_knows_every_model() {
+    let place = Place::new();
+    for (config, params, batch, guess, within) in [
+        ("D", 19_510_720, 8 * 128, 10_000_f64.ln(), 0.2),
+        ("E", 23_528_522, 16, 10_f64.ln(), 0.4),
+        ("F", 57_044_810, 16, 10_f64.ln(), 0.03),
+        ("G", 5_430_786, 16 * 128, 8192_f64.ln() + 2_f64.ln(), 0.1),
+        ("H", 13_942_274, 4 * 384, 384_f64.ln(), 0.2),
+    ] {
+        let line = format!("bench train --config {config} --steps 1 --warmup 0 --json");
+        let output = place.run(&line);
+        assert!(output.status.success(), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&report["params"], &report["batch"]),
+            (&params.into(), &batch.into())
+        );
+        assert_eq!(
+            report["products_ms"].is_f64(),
+            "GH".contains(config),
+            "{report}"
+        );
+        let loss = report["loss"].as_f64().unwrap();
+        assert!(
+            (loss - guess).abs() < within,
+            "{config}: {loss}, not {guess}"
+        );
+    }
 }

@@ -1,27 +1,35 @@
 //! `acclip bench train`: how long a training step takes, by part, and what it needs.
 //!
-//! Three fixed configurations, on made-up data, so that other programs can be timed on the same work
+//! Fixed configurations, on made-up data, so that other programs can be timed on the same work
 //! (`reference/train/bench_torch.py` does so with PyTorch):
 //!
 //! ```text
 //! A   BERT, 4 layers of 256 (4 heads, feed-forward 1024), vocabulary 8192, 16 × 128 tokens, 19 of each masked
 //! B   BERT, 2 layers of 768 (12 heads, feed-forward 3072), vocabulary 8192, 4 × 128 tokens, 19 of each masked
 //! C   ResNet-18 with a stem for small images, 32 images of 32 × 32
+//! D   Transformer-XL, 6 layers of 410 (10 heads of 41, feed-forward 2100), vocabulary 10,000 with a full softmax,
+//!     8 segments of 128 words after a memory of 128
+//! E   ResNet-50, 16 images of 64 × 64
+//! F   AlexNet, 16 images of 224 × 224
+//! G   A with the heads of pre-training: masked tokens and the next sentence
+//! H   BERT, 6 layers of 384 (12 heads, feed-forward 1536), vocabulary 8192, 4 × 384 tokens, the head of SQuAD
 //! ```
 //!
-//! A step is a forward pass, a backward pass, and AdamW, in `f32`. After the steps, their matrix products run alone:
-//! what these take is about the least that a step could take.
+//! A step is a forward pass, a backward pass, and AdamW, in `f32`. After the steps of a BERT, their matrix products run
+//! alone: what these take is about the least that a step could take.
 
+mod bert;
+mod images;
 mod products;
+mod segments;
 mod subject;
 
 use crate::args::BenchTrain;
 use crate::bench::median;
 use acclip_models::Backend;
 use acclip_train::Error;
-use products::Products;
 use serde::Serialize;
-use subject::{Model, SEED, Subject};
+use subject::{SEED, Subject};
 
 /// What was measured, for `--json`.
 #[derive(Serialize)]
@@ -38,7 +46,7 @@ struct TrainReport {
     step_ms: Vec<f64>,
     /// Medians, in milliseconds.
     parts_ms: Parts,
-    /// Of the matrix products of a step alone: the median, in milliseconds. Not for C, whose convolutions are no plain
+    /// Of the matrix products of a step alone: the median, in milliseconds. Of BERT only: convolutions are no plain
     /// products.
     products_ms: Option<f64>,
     /// How many times as long a step takes with the norms of every example's gradient; where they are asked for.
@@ -115,6 +123,7 @@ pub fn run(args: &BenchTrain) -> Result<(), Error> {
 }
 
 fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
+    check(args)?;
     let mut subject = Subject::new(args)?;
     for _ in 0..args.warmup {
         subject.step(args.by_example)?;
@@ -131,11 +140,7 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
         let (plain, by_example): (f64, f64) = (time(false)?, time(true)?);
         ratios.push(by_example / plain);
     }
-    let products = match &subject.model {
-        Model::Bert(model, tokens) => Some(Products::of(model, tokens)),
-        Model::ResNet(..) => None,
-    };
-    let products_ms = products.map(|mut products| {
+    let products_ms = subject.model.products().map(|mut products| {
         products.time();
         median((0..args.steps).map(|_| products.time()))
     });
@@ -163,6 +168,33 @@ fn measure(args: &BenchTrain) -> Result<TrainReport, Error> {
         copied_bytes: subject.copied,
         loss: subject.loss,
     })
+}
+
+/// Refuses what the model of a configuration cannot do.
+fn check(args: &BenchTrain) -> Result<(), Error> {
+    let config = args.config;
+    for (flag, asked, able, who) in [
+        (
+            "--by-example",
+            args.by_example,
+            config.by_example(),
+            "A, B and H",
+        ),
+        (
+            "--recompute",
+            args.recompute,
+            config.is_bert(),
+            "A, B, G and H",
+        ),
+    ] {
+        if asked && !able {
+            return Err(Error::Config {
+                key: flag.into(),
+                problem: format!("not with --config {config:?}; {who} can do it"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Largest resident memory of this process so far, in MiB.

@@ -1,9 +1,8 @@
 //! The matrix products of a step alone.
 
-use super::subject::{LENGTH, Tokens};
 use acclip_kernels::attention::Shape;
 use acclip_kernels::{Matrix, MatrixMut, linear, matmul::Threads, matmul_into};
-use acclip_models::Bert;
+use acclip_models::BertConfig;
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -18,18 +17,18 @@ pub struct Products {
 }
 
 impl Products {
-    pub fn of(model: &Bert, tokens: &Tokens) -> Self {
-        let c = model.config();
-        let (n, masked) = (tokens.batch * LENGTH, tokens.positions.len());
+    /// Of a BERT on a batch of `batch` sequences of `length` tokens; `head` has rows, inputs and outputs of the linear
+    /// layers above the encoder.
+    pub fn of(c: &BertConfig, batch: usize, length: usize, head: &[[usize; 3]]) -> Self {
+        let n = batch * length;
         let (h, ff) = (c.hidden, c.feed_forward);
-        let linears = vec![
+        let mut linears = vec![
             ([n, h, 3 * h], c.layers),
             ([n, h, h], c.layers),
             ([n, h, ff], c.layers),
             ([n, ff, h], c.layers),
-            ([masked, h, h], 1),
-            ([masked, h, c.vocab_size], 1),
         ];
+        linears.extend(head.iter().map(|shape| (*shape, 1)));
         let largest = |[n, i, o]: [usize; 3]| (n * i).max(n * o).max(i * o);
         let sizes = linears.iter().map(|(shape, _)| largest(*shape));
         let numbers = (0..sizes.max().expect("has some")).map(|i| (i % 1001) as f32 / 1e3);
@@ -38,8 +37,8 @@ impl Products {
             numbers: numbers.collect(),
             linears,
             attention: Shape {
-                batch: tokens.batch,
-                length: LENGTH,
+                batch,
+                length,
                 heads: c.heads,
                 width: h / c.heads,
             },

@@ -1,10 +1,11 @@
 //! A model in training on a batch of made-up data.
 
+use super::bert::{MaskedLm, Spans};
+use super::images::Images;
+use super::products::Products;
+use super::segments::Segments;
 use crate::args::{BenchTrain, TrainConfig};
-use acclip_models::{
-    Bert, BertConfig, Head, ImageBatch, ImageModel, ImageModelConfig, Input, MaskedBatch,
-    Normalization, Parameter, RunningStatistics, Stem,
-};
+use acclip_models::Parameter;
 use acclip_optim::{Block, Hyper, Layout, Optimizer, State};
 use acclip_train::Error;
 use rand::{RngExt, SeedableRng};
@@ -12,81 +13,67 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Tokens in the vocabulary, and in a sequence, and how many of these are masked (15 %).
-const VOCABULARY: usize = 8192;
-pub const LENGTH: usize = 128;
-const MASKED: usize = 19;
-/// Images in a batch, their rows and columns, and classes.
-const IMAGES: usize = 32;
-const SIDE: usize = 32;
-const CLASSES: usize = 10;
 /// Of parameters, data and dropout masks.
 pub const SEED: u64 = 0;
 
 /// A model, and the batch that it sees at every step.
-pub enum Model {
-    Bert(Bert, Tokens),
-    ResNet(ImageModel, Images, RunningStatistics<f32>),
-}
+pub trait Model {
+    /// Every parameter, in the order of the flat buffer.
+    fn parameters(&self) -> &[Parameter];
 
-impl Model {
-    fn new(args: &BenchTrain, generator: &mut ChaCha8Rng) -> Result<Self, Error> {
-        let device = args.backend.device()?;
-        let (layers, hidden, heads, batch) = match args.config {
-            TrainConfig::A => (4, 256, 4, 16),
-            TrainConfig::B => (2, 768, 12, 4),
-            TrainConfig::C => {
-                let config = ImageModelConfig::named("resnet18", Stem::Small, 3, CLASSES)?;
-                let model = ImageModel::new(config, &device)?.with_stock_operations(args.stock);
-                let running = model.running_statistics();
-                return Ok(Model::ResNet(model, Images::draw(generator), running));
-            }
-        };
-        let config = BertConfig {
-            vocab_size: VOCABULARY,
-            hidden,
-            layers,
-            heads,
-            feed_forward: 4 * hidden,
-            max_len: LENGTH,
-            segments: 2,
-            dropout: args.dropout,
-            attention: true,
-            layer_norm_eps: BertConfig::LAYER_NORM_EPS,
-            head: Head::MaskedLm,
-        };
-        let model = Bert::new(config, &device)?
-            .with_stock_operations(args.stock)
-            .with_recomputation(args.recompute);
-        Ok(Model::Bert(model, Tokens::draw(batch, generator)))
-    }
-
-    fn parameters(&self) -> &[Parameter] {
-        match self {
-            Model::Bert(model, _) => model.parameters(),
-            Model::ResNet(model, ..) => model.parameters(),
-        }
-    }
-
-    fn init(&self, generator: &mut ChaCha8Rng) -> Vec<f32> {
-        match self {
-            Model::Bert(model, _) => model.config().init(generator),
-            Model::ResNet(model, ..) => model.init(generator),
-        }
-    }
+    /// New parameters.
+    fn init(&self, generator: &mut ChaCha8Rng) -> Vec<f32>;
 
     /// Tokens or images in the batch.
-    pub fn batch(&self) -> usize {
-        match self {
-            Model::Bert(_, tokens) => tokens.tokens.len(),
-            Model::ResNet(_, images, _) => images.labels.len(),
-        }
+    fn batch(&self) -> usize;
+
+    /// Writes the gradient of the batch into `grad`, with dropout masks from the generator; `by_example` takes the norm
+    /// of every sequence's gradient, too, where [`TrainConfig::by_example`] says that it can be had.
+    fn gradient(
+        &mut self,
+        params: &Arc<Vec<f32>>,
+        grad: &mut Vec<f32>,
+        generator: &mut ChaCha8Rng,
+        by_example: bool,
+    ) -> Result<Pass, Error>;
+
+    /// The matrix products of a step; none of a model that is not made of plain ones.
+    fn products(&self) -> Option<Products> {
+        None
     }
+}
+
+/// What is known of a forward and a backward pass.
+pub struct Pass {
+    /// Of the batch, in nats.
+    pub loss: f64,
+    /// Bytes between flat buffers and tensors.
+    pub copied: u64,
+    /// Between forward and backward.
+    pub middle: Instant,
+}
+
+fn model(args: &BenchTrain, generator: &mut ChaCha8Rng) -> Result<Box<dyn Model>, Error> {
+    Ok(match args.config {
+        TrainConfig::A | TrainConfig::B | TrainConfig::G => {
+            Box::new(MaskedLm::new(args, generator)?)
+        }
+        TrainConfig::H => Box::new(Spans::new(args, generator)?),
+        TrainConfig::D => Box::new(Segments::new(args, generator)?),
+        TrainConfig::C | TrainConfig::E | TrainConfig::F => Box::new(Images::new(args, generator)?),
+    })
+}
+
+/// `n` ids below `limit`.
+pub fn draw(n: usize, limit: usize, generator: &mut ChaCha8Rng) -> Vec<u32> {
+    (0..n)
+        .map(|_| generator.random_range(0..limit as u32))
+        .collect()
 }
 
 /// A model in training.
 pub struct Subject {
-    pub model: Model,
+    pub model: Box<dyn Model>,
     pub params: Arc<Vec<f32>>,
     grad: Vec<f32>,
     layout: Layout,
@@ -100,7 +87,7 @@ pub struct Subject {
 impl Subject {
     pub fn new(args: &BenchTrain) -> Result<Self, Error> {
         let mut generator = ChaCha8Rng::seed_from_u64(SEED);
-        let model = Model::new(args, &mut generator)?;
+        let model = model(args, &mut generator)?;
         let params = model.init(&mut generator);
         let blocks = model.parameters().iter();
         let block = |p: &Parameter| Block::new(p.name.clone(), p.shape.clone(), p.decay);
@@ -121,101 +108,15 @@ impl Subject {
 
     /// One step; milliseconds of forward, backward and optimizer.
     pub fn step(&mut self, by_example: bool) -> Result<[f64; 3], Error> {
-        let grad = &mut self.grad;
         let start = Instant::now();
-        let forward_end = match &mut self.model {
-            Model::Bert(model, tokens) => {
-                let masks = Some(&mut self.generator as &mut dyn rand::Rng);
-                let forward = model.forward(&self.params, &tokens.view(), masks)?;
-                (self.loss, self.copied) = (forward.loss, forward.copied());
-                let forward_end = Instant::now();
-                match by_example {
-                    true => drop(forward.backward_by_example(grad, None)?),
-                    false => forward.backward(grad)?,
-                }
-                forward_end
-            }
-            Model::ResNet(model, images, running) => {
-                let normalization = Normalization::Batch(running);
-                let forward = model.forward(&self.params, &images.view(), normalization, None)?;
-                (self.loss, self.copied) = (forward.loss, forward.copied());
-                let forward_end = Instant::now();
-                forward.backward(grad)?;
-                forward_end
-            }
-        };
+        let (grad, generator) = (&mut self.grad, &mut self.generator);
+        let pass = (self.model).gradient(&self.params, grad, generator, by_example)?;
         let backward_end = Instant::now();
         let params: &mut Vec<f32> = Arc::make_mut(&mut self.params);
         (self.optimizer).step(1e-4, &self.layout, params, &self.grad, &mut self.state)?;
-        let ends = [forward_end, backward_end, Instant::now()];
-        let begins = [start, forward_end, backward_end];
+        (self.loss, self.copied) = (pass.loss, pass.copied);
+        let ends = [pass.middle, backward_end, Instant::now()];
+        let begins = [start, pass.middle, backward_end];
         Ok([0, 1, 2].map(|i| (ends[i] - begins[i]).as_secs_f64() * 1e3))
-    }
-}
-
-/// Made-up images.
-pub struct Images {
-    images: Vec<f32>,
-    labels: Vec<u32>,
-}
-
-impl Images {
-    fn draw(generator: &mut ChaCha8Rng) -> Self {
-        let len = IMAGES * SIDE * SIDE * 3;
-        Self {
-            images: (0..len)
-                .map(|_| generator.random_range(-1.0..1.0))
-                .collect(),
-            labels: (0..IMAGES).map(|i| (i % CLASSES) as u32).collect(),
-        }
-    }
-
-    fn view(&self) -> ImageBatch<'_, f32> {
-        ImageBatch {
-            images: &self.images,
-            height: SIDE,
-            width: SIDE,
-            labels: &self.labels,
-        }
-    }
-}
-
-/// Made-up sequences, without padding.
-pub struct Tokens {
-    pub batch: usize,
-    tokens: Vec<u32>,
-    real: Vec<bool>,
-    pub positions: Vec<u32>,
-    labels: Vec<u32>,
-}
-
-impl Tokens {
-    fn draw(batch: usize, generator: &mut ChaCha8Rng) -> Self {
-        let mut draw = |n: usize| -> Vec<u32> {
-            (0..n)
-                .map(|_| generator.random_range(0..VOCABULARY as u32))
-                .collect()
-        };
-        let position = |i: usize| (i / MASKED * LENGTH + i % MASKED * LENGTH / MASKED) as u32;
-        Self {
-            batch,
-            tokens: draw(batch * LENGTH),
-            real: vec![true; batch * LENGTH],
-            positions: (0..batch * MASKED).map(position).collect(),
-            labels: draw(batch * MASKED),
-        }
-    }
-
-    fn view(&self) -> MaskedBatch<'_, f32> {
-        MaskedBatch {
-            batch: self.batch,
-            length: LENGTH,
-            input: Input::Tokens(&self.tokens),
-            segments: None,
-            real: &self.real,
-            positions: &self.positions,
-            labels: &self.labels,
-            next: None,
-        }
     }
 }
