@@ -508,7 +508,7 @@ fn a_folder_is_used_by_one_run_and_one_command() {
     refused("train --resume run", "config.toml was edited");
     edit("run/config.toml", &config);
     edit("text.txt", &(place.read("text.txt") + "more"));
-    refused("train --resume run", "the corpus has changed");
+    refused("train --resume run", "the data has changed");
 }
 
 /// A step of the smaller BERT, with what the JSON promises; the ratios are for the documentation.
