@@ -30,7 +30,7 @@ pub enum Command {
     /// Compare optimizers under one tuning budget, and measure the noise they meet.
     ///
     /// Measures the gradient noise of BERT and of its attention-free twin, on text and on Gaussian
-    /// input; tries the same number of settings for every optimizer; runs each one's best on fresh
+    /// input (of another task's model, its noise alone); tries the same number of settings for every optimizer; runs each one's best on fresh
     /// seeds; tests the differences; and writes a run folder with a self-contained report.html.
     #[command(after_help = "Optimizers:
   sgd, sgd-momentum   gradient descent, without and with momentum
@@ -44,19 +44,25 @@ pub enum Command {
                       gclip-block proj-gclip qclip-raw qclip-block adagc zclip autoclip agc
                       adamw-coordinate-clip (the documentation of acclip-optim helps to choose)
 
-Model sizes (model.size): nano, tiny, mini, small, medium, base6, base, large
+Model sizes (model.size): nano, tiny, mini, small, medium, base6, base, large; lab, paper (Transformer-XL);
+resnet18, resnet34, resnet50, alexnet (images)
 
 Examples:
   acclip compare                                  quick, on the embedded corpus
   acclip compare --corpus novel.txt --seed 7
   acclip compare --preset standard --set train.steps=5000
   acclip compare --set 'compare.optimizers=[\"adamw\", \"acclip\"]' --json
+  acclip compare --set task=pretraining
+  acclip compare --set task=language-model --set model.size=lab --corpus wikitext-2
+  acclip compare --set task=image-classification --set model.size=resnet18 --corpus cifar10
+  acclip compare --set task=question-answering --set model.weights=minilm --set compare.judge=f1
+      --corpus train-v1.1.json
   acclip compare --resume runs/compare-20261124-101500")]
     Compare(Compare),
     /// Is my gradient noise heavy-tailed? From norms or gradients in a file, or from a model.
     ///
     /// With a FILE (CSV, NPY or safetensors, from any framework): its norms, or its gradients, a row
-    /// each. Without: BERT on a corpus; with the weights frozen, passes over the data once for the mean gradient
+    /// each. Without: a model on its data, BERT on a text if no task is set; with the weights frozen, passes over the data once for the mean gradient
     /// and once for the norm of each minibatch's difference from it. The verdict is light,
     /// heavy-finite-variance, infinite-variance or undecided, with the tail index, its interval, and advice.
     #[command(after_help = "Examples:
@@ -67,13 +73,25 @@ Examples:
   acclip noise                                    BERT at initialisation, on the embedded corpus
   acclip noise --set noise.batch_size=1 --set noise.batches=4000
   acclip noise --set model.attention=false        the attention-free twin
+  acclip noise --set task=pretraining
+  acclip noise --set task=language-model --set model.size=lab --corpus wikitext-2
+  acclip noise --set task=image-classification --set model.size=resnet18 --corpus cifar10
+  acclip noise --set task=question-answering --set model.weights=minilm --corpus dev-v1.1.json
   acclip noise --weights runs/train-20261124-101500
   acclip noise --calibrate                        how often is the verdict right?")]
     Noise(Noise),
     /// Train one model with one optimizer.
+    ///
+    /// The task says which model on which data: BERT on masked tokens if none is set. Leaves the model in the run folder,
+    /// in model/, as Hugging Face or torchvision has it; --set model.weights=RUN/model starts another run from it.
     #[command(after_help = "Examples:
   acclip train my.toml
   acclip train --set optimizer.name=adamw --set optimizer.learning_rate=0.001
+  acclip train --set task=masked-lm --corpus novel.txt
+  acclip train --set task=pretraining --set model.seq_len=128
+  acclip train --set task=question-answering --set model.weights=minilm --corpus train-v1.1.json
+  acclip train --set task=language-model --set model.size=lab --corpus wikitext-2
+  acclip train --set task=image-classification --set model.size=resnet18 --corpus cifar10
   acclip train my.toml --set train.steps=20000 --out runs/long
   acclip train --resume runs/long
 
@@ -166,7 +184,7 @@ pub struct Paper {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Continue the experiment in this folder, to the same bits as if it had not been stopped.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "text", "words", "images", "questions", "weights", "seed", "set"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "scale", "text", "words", "images", "questions", "weights", "seed", "set"])]
     pub resume: Option<PathBuf>,
     /// Print the result as JSON instead of text.
     #[arg(long)]
@@ -454,7 +472,8 @@ pub struct Common {
     /// A preset to start from: smoke (seconds), quick (minutes), standard (hours).
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// UTF-8 text: a file (documents separated by blank lines) or a folder (a document a file).
+    /// UTF-8 text: a file (documents separated by blank lines) or a folder (a document a file); of other tasks, their
+    /// data: a SQuAD v1.1 file; a folder of images by class, CIFAR binaries or IDX files.
     #[arg(long, value_name = "FILE|DIR")]
     pub corpus: Option<String>,
     /// A vocabulary to use instead of training one: vocab.txt or tokenizer.json.

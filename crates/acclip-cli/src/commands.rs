@@ -8,7 +8,7 @@ use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
 use acclip_train::{
     Config, Control, CorpusFacts, Dataset, Error, Measurement, Outcome, Provenance, RunFolder,
-    Timing, checkpointed_steps, export, measure, train,
+    Timing, check_measurement, checkpointed_steps, export, measure, train,
 };
 use jiff::Zoned;
 use serde::Serialize;
@@ -102,8 +102,13 @@ impl Run {
             return Ok(None);
         }
         // A resumed run must find its files from wherever it is started.
-        let (corpus, model) = (&mut config.corpus, &mut config.model);
-        let paths = [&mut corpus.path, &mut corpus.vocab, &mut model.weights];
+        let (corpus, model, noise) = (&mut config.corpus, &mut config.model, &mut config.noise);
+        let paths = [
+            &mut corpus.path,
+            &mut corpus.vocab,
+            &mut model.weights,
+            &mut noise.weights,
+        ];
         for path in paths.into_iter().flatten() {
             if let Ok(whole) = fs::canonicalize(&*path) {
                 *path = whole.to_string_lossy().into_owned();
@@ -111,6 +116,7 @@ impl Run {
         }
         let dataset = Dataset::load(&config, None)?;
         check(&dataset, &config)?;
+        dataset.describe(&config)?; // builds the model, so that what does not fit leaves no folder
         let now = Zoned::now();
         let path = common.out.clone();
         let path = path.unwrap_or_else(|| default_folder(command, &now));
@@ -268,17 +274,13 @@ fn run_noise(args: Noise, control: Control) -> Result<Ended, Error> {
         extra.push(format!("noise.weights_step={newest}"));
     }
     let file = trained.map(|run| run.join("config.toml")).or(args.config);
-    let check = |dataset: &Dataset, config: &Config| {
-        dataset.check_noise(config)?;
-        dataset.check_memory(config, 1)
-    };
     let prepared = Run::prepare(
         "noise",
         file.as_deref(),
         extra,
         &args.common,
         control,
-        check,
+        check_measurement,
     )?;
     let Some(run) = prepared else {
         return Ok(Ended::Done);

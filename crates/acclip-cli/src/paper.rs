@@ -40,6 +40,8 @@ pub struct PaperSummary {
     pub seconds: f64,
     /// The claims, judged.
     pub claims: Vec<Claim>,
+    /// What was found beside them, a sentence each.
+    pub remarks: Vec<String>,
     #[serde(skip)]
     pub finding: Finding,
 }
@@ -47,7 +49,10 @@ pub struct PaperSummary {
 /// Runs, continues or lists experiments.
 pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
     match args.name.as_deref() {
-        Some("list") => return print(&list()).map(|()| Ended::Done),
+        Some("list") => {
+            refuse_data(args, "list", "shows what there is")?;
+            return print(&list()).map(|()| Ended::Done);
+        }
         Some("table1") => return table_1(args, control),
         _ => {}
     }
@@ -70,6 +75,7 @@ pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
         provenance: folder.provenance.clone(),
         seconds: clock.elapsed().as_secs_f64(),
         claims: finding.claims.clone(),
+        remarks: finding.remarks.clone(),
         finding,
     };
     folder.write_json("finding.json", &summary)?;
@@ -108,6 +114,11 @@ fn list() -> String {
 
 /// Table 1 is a theorem's: the command for theorems runs it, at the paper's scale with four times the steps.
 fn table_1(args: &Paper, control: Control) -> Result<Ended, Error> {
+    refuse_data(
+        args,
+        "table1",
+        "is about functions and takes no data or configuration",
+    )?;
     let options = TheoryOptions {
         alpha: Vec::new(),
         trajectories: None,
@@ -118,6 +129,27 @@ fn table_1(args: &Paper, control: Control) -> Result<Ended, Error> {
     };
     let what = TheoryWhat::Table1;
     theory::run(&Theory { what, options }, control)
+}
+
+/// Refuses options that `name` would pass over.
+fn refuse_data(args: &Paper, name: &str, why: &str) -> Result<(), Error> {
+    let given = [
+        ("--text", args.text.is_some()),
+        ("--images", args.images.is_some()),
+        ("--questions", args.questions.is_some()),
+        ("--weights", args.weights.is_some()),
+        ("--set", !args.set.is_empty()),
+    ];
+    let given: Vec<&str> = (given.iter().filter(|(_, given)| *given))
+        .map(|(option, _)| *option)
+        .collect();
+    match given.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Config {
+            key: given.join(", "),
+            problem: format!("{name} {why}; leave it out"),
+        }),
+    }
 }
 
 /// A new experiment and its folder.
@@ -157,7 +189,7 @@ fn begun(args: &Paper) -> Result<(RunFolder, Request), Error> {
         plan,
     };
     let cells = request.plan.cells(&request.data, &request.settings)?;
-    let crc32 = runner::check(&cells)?;
+    let crc32 = runner::check(&request.plan, &cells)?;
     let seed = cells.first().map_or(0, |cell| cell.config.seed);
     let now = Zoned::now();
     let path = args
@@ -183,7 +215,8 @@ fn resumed(path: &Path) -> Result<(RunFolder, Request), Error> {
     })?;
     let cells = request.plan.cells(&request.data, &request.settings)?;
     let warn = |text: &str| note(&format!("warning: {text}"));
-    folder.check(runner::check(&cells)?, env!("ACCLIP_COMMIT"), &warn)?;
+    let crc32 = runner::check(&request.plan, &cells)?;
+    folder.check(crc32, env!("ACCLIP_COMMIT"), &warn)?;
     Ok((folder, request))
 }
 
@@ -193,11 +226,12 @@ fn text(summary: &PaperSummary) -> String {
     for word in summary.finding.words() {
         text += &format!("{word}\n");
     }
+    let claims = match summary.claims.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", columns(&summary.finding.claims_table())),
+    };
     format!(
-        "{text}\n{}\nscale {}, seed {}; {:.0} s\n",
-        columns(&summary.finding.claims_table()),
-        summary.scale,
-        summary.provenance.seed,
-        summary.seconds
+        "{text}{claims}\nscale {}, seed {}; {:.0} s\n",
+        summary.scale, summary.provenance.seed, summary.seconds
     )
 }

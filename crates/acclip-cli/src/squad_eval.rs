@@ -26,9 +26,15 @@ pub fn run(args: &SquadEval) -> Result<(), Error> {
     for text in &score.notes {
         note(&format!("note: {text}"));
     }
+    let articles = score.by_question.windows(2);
+    let several = articles
+        .into_iter()
+        .any(|pair| pair[0].article != pair[1].article);
     let scored = Scored {
         over_questions: score.bootstrap(RESAMPLES, args.seed, Unit::Question)?,
-        over_articles: score.bootstrap(RESAMPLES, args.seed, Unit::Article).ok(),
+        over_articles: several
+            .then(|| score.bootstrap(RESAMPLES, args.seed, Unit::Article))
+            .transpose()?,
         seed: args.seed,
         score,
     };
@@ -55,7 +61,7 @@ fn text(scored: &Scored) -> String {
         )
     };
     format!(
-        "{}{}{} questions; 95 % intervals of {RESAMPLES} bootstrap resamples, seed {}\n",
+        "{}{}{} question(s); 95 % intervals of {RESAMPLES} bootstrap resamples, seed {}\n",
         line("exact match", score.exact_match, |i| i.exact_match),
         line("F1", score.f1, |i| i.f1),
         score.total,

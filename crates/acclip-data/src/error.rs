@@ -213,7 +213,7 @@ pub enum Error {
 
     /// Images differ in size, and no common size was asked for.
     #[error(
-        "{} is {} × {} pixels and {} is {} × {}, but a batch needs one size; ask for one with `size`", first.display(), first_size.0, first_size.1, second.display(), second_size.0, second_size.1
+        "{} is {} × {} pixels and {} is {} × {}, but a batch needs one size; ask for one with images.size", first.display(), first_size.0, first_size.1, second.display(), second_size.0, second_size.1
     )]
     MixedSizes {
         /// The first image.

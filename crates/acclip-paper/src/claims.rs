@@ -6,19 +6,16 @@ use crate::runner::{Measured, Noise};
 use acclip_data::{Purpose, rng};
 use acclip_train::compare::stats::{Paired, SIGNIFICANCE, holm};
 use acclip_train::compare::summary::Row;
-use acclip_train::{Error, RunResult};
+use acclip_train::{RunResult, is_loss};
 
 /// The stream of the bootstraps.
 const BOOTSTRAP: Purpose = Purpose::new("claims");
 
 /// The claims of a plan, judged.
-///
-/// # Errors
-/// None: plans are checked when they are read.
-pub fn judged(plan: &Plan, all: &[Measured]) -> Result<Vec<Claim>, Error> {
+pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
     let claims = plan.claims.iter().enumerate();
     let claims = claims.map(|(i, claim)| judge(plan, claim, i as u64, all));
-    Ok(adjusted(claims.collect()))
+    adjusted(claims.collect())
 }
 
 /// Adjusts p-values for the number of claims that have one (Holm). What is then no longer significant is undecided.
@@ -206,7 +203,7 @@ fn ahead(
         return Claim::unmeasured(statement, "one of the two did not race");
     };
     let Some(leads) = leads(rows, metric) else {
-        return diverged(statement, rows);
+        return diverged(statement, rows, metric);
     };
     let [better, worse] = names;
     let effect = match is_loss(metric) {
@@ -244,23 +241,22 @@ fn words(metric: &str) -> String {
     metric.replace('_', " ")
 }
 
-fn is_loss(metric: &str) -> bool {
-    metric.starts_with("loss")
-}
-
 fn rows<'a>(all: &'a [Measured], cell: &str, names: [&str; 2]) -> Option<[&'a Row; 2]> {
     let rows = &all.iter().find(|m| m.cell.name == cell)?.rows;
     let row = |name: &str| rows.iter().find(|row| row.optimizer == name);
     Some([row(names[0])?, row(names[1])?])
 }
 
-/// By how much the first is ahead of the second on each seed; `None` if a run diverged.
+/// By how much the first is ahead of the second on each seed; `None` if a run diverged, or has no such metric.
 fn leads([better, worse]: [&Row; 2], metric: &str) -> Option<Vec<f64>> {
     let sign = if is_loss(metric) { -1.0 } else { 1.0 };
     let of = |row: &Row, seed: u64| -> Option<f64> {
         let run: &RunResult = row.finals.iter().find(|run| run.seed == seed)?;
         run.metric(metric)
     };
+    if better.finals.is_empty() {
+        return None; // it diverged at every setting
+    }
     let seeds = better.finals.iter().map(|run| run.seed);
     let leads = seeds.map(|seed| Some(sign * (of(better, seed)? - of(worse, seed)?)));
     leads.collect()
@@ -274,9 +270,12 @@ fn above_zero(statement: &str, effect: String, leads: &[f64], margin: f64) -> Cl
 }
 
 /// A comparison in which a run diverged: decided where one diverged on every seed and the other on none.
-fn diverged(statement: &str, [better, worse]: [&Row; 2]) -> Claim {
+fn diverged(statement: &str, [better, worse]: [&Row; 2], metric: &str) -> Claim {
     let lost = |row: &Row| row.diverged_seeds == row.finals.len();
     let whole = |row: &Row| !row.finals.is_empty() && row.diverged_seeds == 0;
+    if whole(better) && whole(worse) {
+        return Claim::unmeasured(statement, format!("the runs have no {}", words(metric)));
+    }
     let verdict = match (whole(better), whole(worse)) {
         (true, false) if lost(worse) => Verdict::Reproduced,
         (false, true) if lost(better) => Verdict::NotReproduced,
@@ -294,5 +293,266 @@ fn diverged(statement: &str, [better, worse]: [&Row; 2]) -> Claim {
         n: better.finals.len().max(worse.finals.len()),
         of: "seeds".into(),
         ..Claim::unmeasured(statement, format!("{}, {}", of(better), of(worse)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Cell;
+    use crate::testing::{cell, even, measured, noise, pareto, plan, row};
+
+    const SURE: [Option<f64>; 3] = [Some(1.0), Some(1.1), Some(0.9)];
+    const BEHIND: [Option<f64>; 3] = [Some(2.0), Some(2.2), Some(1.9)];
+    const LOST: [Option<f64>; 3] = [None; 3];
+
+    /// What is claimed of one race, `x` against `y`.
+    fn claim(x: &[Option<f64>], y: &[Option<f64>], metric: &str) -> Claim {
+        let here = cell("a", &[]);
+        let mut found = measured(&here);
+        found.rows = vec![row("y", y), row("x", x)];
+        let lines = format!(
+            "[[claims]]\nkind = \"ahead\"\nstatement = \"x is ahead\"\ncell = \"a\"\nbetter = \"x\"\nworse = \"y\"\n\
+             metric = \"{metric}\"\n"
+        );
+        judged(&plan(&lines), &[found]).remove(0)
+    }
+
+    #[test]
+    fn ahead_is_below_for_a_loss_and_above_for_a_score() {
+        use Verdict::*;
+        for (metric, verdict, sign) in [
+            ("loss", Reproduced, 1.0),
+            ("masked_loss", Reproduced, 0.5),
+            ("accuracy", NotReproduced, -0.25),
+            ("next_accuracy", NotReproduced, -0.1),
+        ] {
+            let found = claim(&SURE, &BEHIND, metric);
+            assert_eq!(found.verdict, verdict, "{metric}");
+            // (1.0 + 1.1 + 1.0) / 3, in the unit of the metric.
+            let [mean, low, high] = found.estimate.unwrap();
+            assert!((mean - sign * 3.1 / 3.0).abs() < 1e-12, "{metric}: {mean}");
+            assert!(low < mean && mean < high && found.p.unwrap() < 0.01);
+            assert_eq!((found.n, found.of.as_str()), (3, "seeds"));
+        }
+        let [mean, ..] = claim(&SURE, &BEHIND, "perplexity").estimate.unwrap();
+        let all = SURE.iter().zip(&BEHIND);
+        let expected: f64 = all.map(|(x, y)| y.unwrap().exp() - x.unwrap().exp()).sum();
+        assert!((mean - expected / 3.0).abs() < 1e-12);
+        assert_eq!(
+            claim(&SURE, &BEHIND, "loss").effect,
+            "loss of y minus that of x"
+        );
+        assert_eq!(
+            claim(&SURE, &BEHIND, "next_accuracy").effect,
+            "next accuracy of x minus that of y"
+        );
+        assert_eq!(claim(&BEHIND, &SURE, "loss").verdict, NotReproduced);
+        let mixed = [Some(0.5), Some(2.5), Some(0.9)];
+        assert_eq!(claim(&SURE, &mixed, "loss").verdict, Undecided);
+        let none = claim(&SURE, &BEHIND, "f1");
+        assert_eq!(
+            (none.verdict, none.test.as_str()),
+            (Undecided, "the runs have no f1")
+        );
+        assert_eq!(
+            claim(&SURE[..1], &BEHIND[..1], "loss").test,
+            "fewer than two seeds"
+        );
+    }
+
+    #[test]
+    fn a_divergence_decides_where_one_lost_every_seed_and_the_other_none() {
+        use Verdict::*;
+        let some = [Some(1.0), None, Some(1.0)];
+        let never: [Option<f64>; 0] = [];
+        for (x, y, verdict, n, test) in [
+            (
+                &SURE[..],
+                &LOST[..],
+                Reproduced,
+                3,
+                "x diverged on 0 of 3 seeds, y diverged on 3 of 3 seeds",
+            ),
+            (
+                &SURE,
+                &never,
+                Reproduced,
+                3,
+                "x diverged on 0 of 3 seeds, y diverged at every setting",
+            ),
+            (
+                &SURE,
+                &some,
+                Undecided,
+                3,
+                "x diverged on 0 of 3 seeds, y diverged on 1 of 3 seeds",
+            ),
+            (
+                &LOST,
+                &SURE,
+                NotReproduced,
+                3,
+                "x diverged on 3 of 3 seeds, y diverged on 0 of 3 seeds",
+            ),
+            (
+                &never,
+                &SURE,
+                NotReproduced,
+                3,
+                "x diverged at every setting, y diverged on 0 of 3 seeds",
+            ),
+            (
+                &some,
+                &SURE,
+                Undecided,
+                3,
+                "x diverged on 1 of 3 seeds, y diverged on 0 of 3 seeds",
+            ),
+            (
+                &some,
+                &LOST,
+                Undecided,
+                3,
+                "x diverged on 1 of 3 seeds, y diverged on 3 of 3 seeds",
+            ),
+            (
+                &LOST,
+                &LOST,
+                Undecided,
+                3,
+                "x diverged on 3 of 3 seeds, y diverged on 3 of 3 seeds",
+            ),
+            (
+                &never,
+                &never,
+                Undecided,
+                0,
+                "x diverged at every setting, y diverged at every setting",
+            ),
+        ] {
+            let found = claim(x, y, "loss");
+            assert_eq!(
+                (found.verdict, found.n, found.test.as_str()),
+                (verdict, n, test)
+            );
+            assert_eq!((found.estimate, found.p), (None, None), "{test}");
+        }
+    }
+
+    #[test]
+    fn a_wider_gap_is_a_difference_of_leads() {
+        let (a, b) = (cell("a", &[]), cell("b", &[]));
+        let gap = |narrow: &[Option<f64>], metric: &str| {
+            let [mut wide, mut small] = [measured(&a), measured(&b)];
+            wide.rows = vec![row("x", &SURE), row("y", &BEHIND)];
+            small.rows = vec![row("x", &SURE), row("y", narrow)];
+            let lines = format!(
+                "[[claims]]\nkind = \"wider-gap\"\nstatement = \"wider\"\nbetter = \"x\"\nworse = \"y\"\n\
+                 wide = {{ cell = \"a\", metric = \"{metric}\" }}\nnarrow = {{ cell = \"b\", metric = \"{metric}\" }}\n"
+            );
+            judged(&plan(&lines), &[wide, small]).remove(0)
+        };
+        // Leads of 1.0, 1.1, 1.0 against 0.1, 0.1, 0.2: differences of 0.9, 1.0, 0.8.
+        let close = [Some(1.1), Some(1.2), Some(1.1)];
+        let found = gap(&close, "loss");
+        assert_eq!(found.verdict, Verdict::Reproduced);
+        assert!(
+            (found.estimate.unwrap()[0] - 0.9).abs() < 1e-12,
+            "{found:?}"
+        );
+        assert_eq!(found.effect, "lead of x over y: loss in a minus loss in b");
+        assert_eq!(gap(&close, "accuracy").verdict, Verdict::NotReproduced);
+        let far = [Some(4.0), Some(4.2), Some(4.1)];
+        assert_eq!(gap(&far, "loss").verdict, Verdict::NotReproduced);
+        assert_eq!(gap(&BEHIND, "loss").estimate.unwrap()[0], 0.0);
+        let lost = gap(&[Some(1.0), None, Some(1.0)], "loss");
+        assert_eq!(lost.verdict, Verdict::Undecided);
+        assert!(lost.test.contains("diverged"), "{lost:?}");
+    }
+
+    /// The cells with the noise of these seeds at step 5, heavy or light.
+    fn noisy<'a>(cells: &'a [Cell; 2], seeds: [&[(u64, bool)]; 2]) -> Vec<Measured<'a>> {
+        let of = |(cell, seeds): (&'a Cell, &[(u64, bool)])| {
+            let mut found = measured(cell);
+            for &(seed, heavy) in seeds {
+                let norms = if heavy { pareto(1.2, 2000) } else { even(2000) };
+                found.noise.push(noise(5, seed, &norms, &[]));
+                // The other step says the opposite.
+                let norms = if heavy { even(2000) } else { pareto(1.2, 2000) };
+                found.noise.push(noise(0, seed, &norms, &[]));
+            }
+            found
+        };
+        cells.iter().zip(seeds).map(of).collect()
+    }
+
+    #[test]
+    fn seeds_that_agree_decide_and_others_do_not() {
+        let cells = ["a", "b"].map(|name| cell(name, &[0, 5]));
+        let lines = "[[claims]]\nkind = \"infinite-variance\"\nstatement = \"heavy\"\ncell = \"a\"\nstep = 5\n\
+                     [[claims]]\nkind = \"light\"\nstatement = \"light\"\ncell = \"a\"\nstep = 5\n\
+                     [[claims]]\nkind = \"infinite-variance\"\nstatement = \"at the start\"\ncell = \"a\"\n";
+        let of = |seeds: &[(u64, bool)]| judged(&plan(lines), &noisy(&cells, [seeds, &[]]));
+        let verdicts = |claims: &[Claim]| claims.iter().map(|c| c.verdict).collect::<Vec<_>>();
+        let agree = of(&[(3, true), (4, true), (5, true)]);
+        use Verdict::*;
+        assert_eq!(verdicts(&agree), [Reproduced, NotReproduced, NotReproduced]);
+        assert_eq!(
+            (agree[0].n, agree[0].of.as_str()),
+            (6000, "batches over 3 seeds")
+        );
+        assert!(
+            agree[0].test.ends_with("; all seeds agree"),
+            "{:?}",
+            agree[0]
+        );
+        let disagree = of(&[(3, true), (4, false), (5, true)]);
+        assert_eq!(verdicts(&disagree), [Undecided; 3]);
+        assert!(disagree[0].test.ends_with("; seeds disagree"));
+        // Of ξ, the middle: two seeds have that of the heavy law.
+        assert_eq!(disagree[0].estimate, agree[0].estimate);
+        assert_eq!(disagree[0].n, 6000);
+        let one = of(&[(3, true)]);
+        assert_eq!(
+            (one[0].verdict, one[0].n, one[0].of.as_str()),
+            (Reproduced, 2000, "batches")
+        );
+        let none = of(&[]);
+        assert_eq!(
+            (none[0].verdict, none[0].test.as_str()),
+            (Undecided, "nothing was measured")
+        );
+    }
+
+    #[test]
+    fn samples_are_compared_seed_by_seed() {
+        let cells = ["a", "b"].map(|name| cell(name, &[0, 5]));
+        let lines = "[[claims]]\nkind = \"heavier\"\nstatement = \"a is heavier\"\n\
+                     heavy = { cell = \"a\", step = 5 }\nlight = { cell = \"b\", step = 5 }\n\
+                     [[claims]]\nkind = \"unchanged\"\nstatement = \"a is like b\"\n\
+                     from = { cell = \"a\", step = 5 }\nto = { cell = \"b\", step = 5 }\n";
+        let of =
+            |a: &[(u64, bool)], b: &[(u64, bool)]| judged(&plan(lines), &noisy(&cells, [a, b]));
+        let found = of(&[(3, true), (4, true)], &[(3, false), (4, false)]);
+        assert_eq!(found[0].verdict, Verdict::Reproduced, "{:?}", found[0]);
+        assert_eq!(found[1].verdict, Verdict::NotReproduced);
+        assert_eq!(
+            (found[0].n, found[0].of.as_str()),
+            (4000, "batches of each over 2 seeds")
+        );
+        let found = of(&[(3, false), (4, false)], &[(3, true), (4, true)]);
+        assert_eq!(found[0].verdict, Verdict::NotReproduced);
+        // The training of `a` diverged on seed 3: what is left is seed 4, on which both are heavy.
+        let found = of(&[(4, true)], &[(3, false), (4, true)]);
+        assert_eq!((found[0].n, found[0].estimate.unwrap()[0]), (2000, 0.0));
+        let found = of(&[(4, true)], &[(3, false)]);
+        assert_eq!(found[0].test, "nothing was measured");
+        let again = of(&[(4, true)], &[(4, false)]);
+        assert_eq!(
+            again,
+            of(&[(4, true)], &[(4, false)]),
+            "the bootstrap is keyed"
+        );
     }
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub struct Finding {
     /// The claims of the paper, and what became of them.
     pub claims: Vec<Claim>,
+    /// What was found beside them, a sentence each.
+    pub remarks: Vec<String>,
     /// Tables and figures.
     #[serde(skip)]
     pub sections: Vec<Section>,
@@ -44,7 +46,7 @@ impl Finding {
         }
     }
 
-    /// One sentence a verdict.
+    /// One sentence a verdict, and the remarks.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let of = |verdict: Verdict| -> Vec<&str> {
@@ -60,6 +62,7 @@ impl Finding {
         .map(|(verdict, name)| (name, of(verdict)))
         .filter(|(_, claims)| !claims.is_empty())
         .map(|(name, claims)| format!("{name}: {}.", claims.join("; ")))
+        .chain(self.remarks.iter().cloned())
         .collect()
     }
 
@@ -146,6 +149,7 @@ mod tests {
         let items = vec![Item::Figure(figure), Item::Table(Table::default()), grid];
         Finding {
             claims,
+            remarks: vec!["By the way.".into()],
             sections: vec![Section {
                 title: String::new(),
                 items,
@@ -155,7 +159,10 @@ mod tests {
 
     #[test]
     fn words_go_by_verdict_and_leave_out_what_is_empty() {
-        assert_eq!(finding().words(), ["Reproduced: b.", "Undecided: a."]);
+        assert_eq!(
+            finding().words(),
+            ["Reproduced: b.", "Undecided: a.", "By the way."]
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub mod plan;
 mod report;
 pub mod runner;
 mod scan;
+#[cfg(test)]
+mod testing;
 
 pub use claim::{Claim, Verdict};
 pub use experiments::{EXPERIMENTS, Experiment, Scale};

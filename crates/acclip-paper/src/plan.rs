@@ -196,6 +196,17 @@ pub enum ClaimPlan {
 }
 
 impl ClaimPlan {
+    /// The cells whose runs it compares, and by what.
+    fn metrics(&self) -> Vec<(&String, &String)> {
+        match self {
+            Self::Ahead { cell, metric, .. } => vec![(cell, metric)],
+            Self::WiderGap { wide, narrow, .. } => {
+                [wide, narrow].map(|m| (&m.cell, &m.metric)).to_vec()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Refuses a claim about what is not measured.
     fn check(&self, plan: &Plan) -> Result<(), String> {
         let find = |name: &String| {
@@ -236,7 +247,7 @@ impl ClaimPlan {
 pub struct Metric {
     /// The cell.
     pub cell: String,
-    /// `loss`, `accuracy` or a score of the task; losses are those whose name begins with `loss`.
+    /// `loss`, `accuracy` or a score of the task.
     #[serde(default = "loss")]
     pub metric: String,
 }
@@ -312,7 +323,14 @@ impl Plan {
                 config: Config::resolve(None, Some((name, &text)), &all)?,
             })
         };
-        self.cells.iter().map(cell).collect()
+        let cells = (self.cells.iter().map(cell)).collect::<Result<Vec<Cell>, Error>>()?;
+        let metrics = self.claims.iter().flat_map(ClaimPlan::metrics);
+        for (name, metric) in metrics {
+            for cell in cells.iter().filter(|cell| cell.name == *name) {
+                cell.config.check_metric(&format!("cells.{name}"), metric)?;
+            }
+        }
+        Ok(cells)
     }
 
     /// The settings that name the data of a cell.

@@ -6,7 +6,7 @@ use crate::figures::{
 };
 use crate::plan::Plan;
 use crate::runner::{Measured, Noise};
-use crate::scan::{Scanned, section};
+use crate::scan::{Scanned, section, words};
 use acclip_noise::diagnose;
 use acclip_report::{Axis, Figure, Item, Section, Series, Table};
 use acclip_train::compare::stats::mean_sd;
@@ -40,9 +40,8 @@ pub fn sections(plan: &Plan, all: &[Measured]) -> Result<Vec<Section>, Error> {
             items: race_items(measured),
         });
     }
-    let scanned: Vec<&Measured> = all.iter().filter(|m| !m.scanned.is_empty()).collect();
+    let scanned = scanned(all);
     if !scanned.is_empty() {
-        let scanned: Vec<&Scanned> = scanned.iter().flat_map(|m| &m.scanned).collect();
         sections.push(section(plan, &scanned));
     }
     sections.push(Section {
@@ -50,6 +49,25 @@ pub fn sections(plan: &Plan, all: &[Measured]) -> Result<Vec<Section>, Error> {
         items: all.iter().map(setting).collect(),
     });
     Ok(sections)
+}
+
+fn scanned<'a>(all: &'a [Measured]) -> Vec<&'a Scanned> {
+    all.iter().flat_map(|m| &m.scanned).collect()
+}
+
+/// What was found beside the claims: where tails begin, and which trainings diverged.
+pub fn remarks(plan: &Plan, all: &[Measured]) -> Vec<String> {
+    let scanned = scanned(all);
+    let scan = (!scanned.is_empty()).then(|| words(plan, &scanned));
+    let diverged = all.iter().flat_map(|m| {
+        m.diverged.iter().map(|(seed, step)| {
+            format!(
+                "{}: on seed {seed} training diverged at step {step}, and there is no noise from there on.",
+                m.cell.title
+            )
+        })
+    });
+    scan.into_iter().chain(diverged).collect()
 }
 
 fn strings<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -364,4 +382,175 @@ fn setting(measured: &Measured) -> Item {
         train.steps,
         train.batch_size * train.accumulate
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{cell, even, measured, noise, pareto, plan, row};
+
+    #[test]
+    fn the_table_of_a_race_has_every_score_and_every_optimizer() {
+        let here = cell("a", &[]);
+        let mut found = measured(&here);
+        let mut best = row("x", &[Some(1.0), Some(2.0)]);
+        (best.at_edge, best.threshold) = (true, Some(0.25));
+        found.rows = vec![best, row("y", &[Some(4.0), None]), row("z", &[])];
+        let table = race_table(&found);
+        let header = [
+            "optimizer",
+            "by loss",
+            "loss",
+            "accuracy (%)",
+            "masked loss",
+            "next accuracy",
+            "perplexity",
+            "learning rate",
+            "threshold",
+            "clipped",
+        ];
+        assert_eq!(table.header, header);
+        assert_eq!(table.numeric, (2..10).collect::<Vec<_>>());
+        // Of 1 and 2 the standard deviation is 1/√2; of e and e² it is (e² − e)/√2.
+        let rows = [
+            [
+                "x",
+                "best",
+                "1.5000 ± 0.7071",
+                "37.50 ± 17.68",
+                "0.75 ± 0.35",
+                "0.15 ± 0.07",
+                "5.05 ± 3.30",
+                "1.000e-1 (edge)",
+                "2.500e-1",
+                "50.0 %",
+            ],
+            [
+                "y",
+                "diverged on 1 of 2 seeds",
+                "4.0000 ± 0.0000",
+                "100.00 ± 0.00",
+                "2.00 ± 0.00",
+                "0.40 ± 0.00",
+                "54.60 ± 0.00",
+                "1.000e-1",
+                "–",
+                "50.0 %",
+            ],
+            ["z", "diverged", "–", "–", "–", "–", "–", "–", "–", "50.0 %"],
+        ];
+        assert_eq!(table.rows, rows);
+        let says = "6 settings of each optimizer were tried on one seed, chosen by loss, and run again on 2 fresh";
+        assert!(table.caption.starts_with(says), "{}", table.caption);
+    }
+
+    #[test]
+    fn curves_are_means_of_the_runs_that_came_to_their_end() {
+        let curves = curve(&row("x", &[None, Some(1.0), Some(3.0)]), |v| Some(v.loss));
+        // At step 5 the losses are 2 and 6, at step 9 they are 1 and 3; step 0 is left out.
+        assert_eq!(curves[1].points, [(5.0, 4.0), (9.0, 2.0)]);
+        let sd = 2.0_f64.sqrt();
+        for ((x, low), (at, mean, sd)) in curves[0]
+            .points
+            .iter()
+            .zip([(5.0, 4.0, 2.0 * sd), (9.0, 2.0, sd)])
+        {
+            assert!(*x == at && (low - (mean - sd)).abs() < 1e-12, "{x}: {low}");
+        }
+        let training = curve(&row("x", &[Some(1.0)]), |v| v.train_loss);
+        assert_eq!(training[1].points, [(5.0, 3.0), (9.0, 2.0)]);
+        assert!(curve(&row("x", &[None, None]), |v| Some(v.loss)).is_empty());
+        assert!(curve(&row("x", &[]), |v| Some(v.loss)).is_empty());
+    }
+
+    #[test]
+    fn layers_are_those_with_most_noise_in_the_order_of_the_model() {
+        let here = cell("a", &[0, 5]);
+        let mut found = measured(&here);
+        let names: Vec<String> = (0..30).map(|i| format!("layer {i}")).collect();
+        // Every fifth layer has next to no noise; the one before the last has none.
+        let share = |i: usize| match i {
+            28 => 0.0,
+            i if i % 5 == 0 => 1e-9,
+            _ => 1.0,
+        };
+        let layers: Vec<(&str, f64)> = (0..30).map(|i| (names[i].as_str(), share(i))).collect();
+        for (step, seed, norms) in [
+            (0, 3, even(500)),
+            (5, 3, pareto(1.2, 500)),
+            (0, 4, pareto(1.2, 500)),
+        ] {
+            found.noise.push(noise(step, seed, &norms, &layers));
+        }
+        let section = by_layer(&found).unwrap().unwrap();
+        let Item::Table(table) = &section.items[0] else {
+            panic!("a table is the only item")
+        };
+        assert_eq!(table.header, ["layer", "entries", "step 0", "step 5"]);
+        let shown: Vec<&str> = table.rows.iter().map(|row| row[0].as_str()).collect();
+        // 23 layers with noise, and one of those with little: the first of equals.
+        let expected: Vec<&str> = (0..30)
+            .filter(|i| share(*i) == 1.0 || *i == 0)
+            .map(|i| names[i].as_str())
+            .collect();
+        assert_eq!(shown, expected);
+        for row in &table.rows {
+            assert!(row[2].starts_with("light, ξ"), "{row:?}");
+            assert!(row[3].starts_with("infinite-variance, ξ"), "{row:?}");
+        }
+        found.noise.truncate(0);
+        assert!(by_layer(&found).unwrap().is_none());
+        found
+            .noise
+            .push(noise(0, 3, &even(99), &[("a", 1.0), ("b", 0.0)]));
+        let section = by_layer(&found).unwrap().unwrap();
+        let Item::Table(table) = &section.items[0] else {
+            panic!("a table is the only item")
+        };
+        assert_eq!(table.rows[1], ["b", "1", "does not move"]);
+    }
+
+    #[test]
+    fn sections_are_of_what_was_measured() {
+        let (noisy, raced) = (cell("a", &[0, 5]), cell("b", &[]));
+        let mut all = [measured(&noisy), measured(&raced)];
+        let titles = |all: &[Measured]| -> Vec<String> {
+            let sections = sections(&plan(""), all).unwrap().into_iter();
+            sections.map(|section| section.title).collect()
+        };
+        assert_eq!(titles(&all), ["The settings"]);
+        for step in [0, 5] {
+            all[0]
+                .noise
+                .push(noise(step, 3, &pareto(3.0, 200), &[("l", 0.5), ("m", 0.5)]));
+        }
+        all[1].rows = vec![row("x", &[Some(1.0), Some(2.0)])];
+        let expected = [
+            "The noise",
+            "Cell a: by layer",
+            "Cell b: training",
+            "The settings",
+        ];
+        assert_eq!(titles(&all), expected);
+        assert!(remarks(&plan(""), &all).is_empty());
+        all[0].diverged = vec![(3, 7)];
+        let says =
+            "Cell a: on seed 3 training diverged at step 7, and there is no noise from there on.";
+        assert_eq!(remarks(&plan(""), &all), [says]);
+
+        let items = noise_items(&plan(""), &all).unwrap();
+        let Item::Grid { figures, .. } = &items[0] else {
+            panic!("histograms come first")
+        };
+        let names: Vec<&str> = figures.iter().map(|figure| figure.title.as_str()).collect();
+        assert_eq!(names, ["Cell a, step 0", "Cell a, step 5"]);
+        let Item::Text(text) = setting(&all[1]) else {
+            panic!("a setting is a text")
+        };
+        let says = "Model: a model; 12 parameters. Training: 6 steps of 4 examples.";
+        assert!(
+            text.starts_with("Cell b. Data: here — much;") && text.ends_with(says),
+            "{text}"
+        );
+    }
 }

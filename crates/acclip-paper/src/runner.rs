@@ -8,11 +8,11 @@
 
 use crate::finding::Finding;
 use crate::plan::{Cell, Plan};
-use crate::scan::{Scanned, scan};
+use crate::scan::{Scanned, scan, variants};
 use crate::{claims, report};
 use acclip_noise::{Diagnosis, diagnose};
-use acclip_train::compare::race;
 use acclip_train::compare::summary::Row;
+use acclip_train::compare::{check_race, race};
 use acclip_train::{Control, CorpusFacts, Dataset, Error, Measurement, Outcome, measured, train};
 use std::path::Path;
 
@@ -32,6 +32,8 @@ pub struct Measured<'a> {
     pub settings: usize,
     /// The noise along the axes of the plan.
     pub scanned: Vec<Scanned>,
+    /// Seed and step of trainings that diverged, so that their noise could not be measured from there on.
+    pub diverged: Vec<(u64, u64)>,
 }
 
 /// A measurement of noise.
@@ -50,20 +52,32 @@ pub struct Noise {
 ///
 /// # Errors
 /// [`Error`] for data that is not there, is wrong or too small.
-pub fn check(cells: &[Cell]) -> Result<u32, Error> {
+pub fn check(plan: &Plan, cells: &[Cell]) -> Result<u32, Error> {
     let mut crc32 = 0_u32;
     for cell in cells {
         let dataset = Dataset::load(&cell.config, None)?;
-        if cell.race || cell.noise_at.iter().any(|step| *step > 0) {
-            dataset.check_training(&cell.config)?;
-        }
-        if !cell.noise_at.is_empty() {
-            dataset.check_noise(&cell.config)?;
-        }
-        dataset.check_memory(&cell.config, 1)?;
+        check_cell(cell, &dataset)?;
         crc32 = crc32.rotate_left(1) ^ dataset.facts.crc32;
+        for variant in variants(plan, cell)? {
+            variant.with_data(cell, &dataset, |data| check_cell(&variant.cell, data))?;
+        }
     }
     Ok(crc32)
+}
+
+/// Whether there is data and memory for a cell, and whether its model can be built.
+fn check_cell(cell: &Cell, dataset: &Dataset) -> Result<(), Error> {
+    if cell.noise_at.iter().any(|step| *step > 0) {
+        dataset.check_training(&cell.config)?;
+    }
+    if !cell.noise_at.is_empty() {
+        dataset.check_noise(&cell.config)?;
+    }
+    if cell.race {
+        check_race(dataset, &cell.config)?;
+    }
+    dataset.check_memory(&cell.config, 1)?;
+    dataset.describe(&cell.config).map(drop)
 }
 
 /// Runs or continues an experiment in the folder `root`.
@@ -84,7 +98,8 @@ pub fn run(
         }
     }
     Ok(Outcome::Done(Finding {
-        claims: claims::judged(plan, &all)?,
+        claims: claims::judged(plan, &all),
+        remarks: report::remarks(plan, &all),
         sections: report::sections(plan, &all)?,
     }))
 }
@@ -105,18 +120,22 @@ fn measure_cell<'a>(
         rows: Vec::new(),
         settings: 0,
         scanned: Vec::new(),
+        diverged: Vec::new(),
     };
     if !cell.noise_at.is_empty() {
         for i in 0..plan.noise_seeds {
             let seed = cell.config.seed + i;
             let folder = folder.join(format!("seed-{seed}"));
             match measure_noise(cell, seed, &dataset, &folder, control)? {
-                Outcome::Done(noise) => found.noise.extend(noise),
+                Outcome::Done((noise, diverged)) => {
+                    found.noise.extend(noise);
+                    found.diverged.extend(diverged.map(|step| (seed, step)));
+                }
                 Outcome::Interrupted => return Ok(Outcome::Interrupted),
             }
         }
     }
-    match scan(plan, cell, folder, control)? {
+    match scan(plan, cell, &dataset, folder, control)? {
         Outcome::Done(scanned) => found.scanned = scanned,
         Outcome::Interrupted => return Ok(Outcome::Interrupted),
     }
@@ -129,38 +148,31 @@ fn measure_cell<'a>(
     Ok(Outcome::Done(found))
 }
 
-/// The noise of a cell on one seed, at each of its steps.
+/// The noise of a cell on one seed, at each of its steps; where the training diverged, at those before, and the step at
+/// which it did.
 pub(crate) fn measure_noise(
     cell: &Cell,
     seed: u64,
     dataset: &Dataset,
     folder: &Path,
     control: Control,
-) -> Result<Outcome<Vec<Noise>>, Error> {
+) -> Result<Outcome<(Vec<Noise>, Option<u64>)>, Error> {
     let mut config = cell.config.clone();
     config.seed = seed;
+    let mut diverged = None;
     if let Some(last) = cell.noise_at.iter().max().filter(|last| **last > 0) {
         config.train.steps = config.train.steps.max(*last);
         config.train.keep = cell.noise_at.clone();
         let run = folder.join("train");
         match train(&config, dataset, &run, control)? {
-            Outcome::Done(result) if result.diverged_at.is_none() => {}
-            Outcome::Done(result) => {
-                return Err(Error::Config {
-                    key: format!("cells.{}", cell.name),
-                    problem: format!(
-                        "training diverged at step {}, so that there is no noise to measure at {last}; \
-                         lower optimizer.learning_rate",
-                        result.diverged_at.unwrap_or(0)
-                    ),
-                });
-            }
+            Outcome::Done(result) => diverged = result.diverged_at,
             Outcome::Interrupted => return Ok(Outcome::Interrupted),
         }
         config.noise.weights = Some(run.to_string_lossy().into_owned());
     }
     let mut all = Vec::new();
-    for &step in &cell.noise_at {
+    let reached = |step: &&u64| diverged.is_none_or(|at| **step < at);
+    for &step in cell.noise_at.iter().filter(reached) {
         config.noise.weights_step = config.noise.weights.as_ref().map(|_| step);
         let name = format!("step-{step}");
         let Outcome::Done(measurement) = measured(&config, dataset, &name, folder, control)? else {
@@ -173,5 +185,5 @@ pub(crate) fn measure_noise(
             measurement,
         });
     }
-    Ok(Outcome::Done(all))
+    Ok(Outcome::Done((all, diverged)))
 }

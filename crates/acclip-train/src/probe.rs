@@ -129,6 +129,20 @@ struct Record {
 /// The name of the state in a checkpoint.
 const STATE: &str = "state";
 
+/// Whether there are data and memory for a measurement, and weights that fit.
+///
+/// # Errors
+/// [`Error`] says what is missing, or does not fit.
+pub fn check_measurement(dataset: &Dataset, config: &Config) -> Result<(), Error> {
+    dataset.check_noise(config)?;
+    dataset.check_memory(config, 1)?;
+    if let Some(run) = &config.noise.weights {
+        let task = dataset.task(config)?;
+        checkpointed(Path::new(run), config.noise.weights_step, &*task, &|_| {})?;
+    }
+    Ok(())
+}
+
 /// Measures the noise of `config`'s model, at initialisation or at the weights that
 /// `noise.weights` names; or continues a measurement that was interrupted in `folder`, where its
 /// state is kept meanwhile.
@@ -147,7 +161,10 @@ pub fn measure(
     let task = dataset.task(config)?;
     let (step, params, mut carried) = match &config.noise.weights {
         None => (0, task.initial(), task.carried()),
-        Some(run) => checkpointed(Path::new(run), config.noise.weights_step, &*task, control)?,
+        Some(run) => {
+            let warn = |text: &str| control.progress.warn(text);
+            checkpointed(Path::new(run), config.noise.weights_step, &*task, &warn)?
+        }
     };
     let params = Arc::new(params);
     task.prepare_measurement(&params, step, &mut carried)?;

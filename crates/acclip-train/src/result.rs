@@ -107,8 +107,13 @@ impl RunResult {
     /// What is to be small: the loss, or a score with its sign turned.
     pub(crate) fn badness(&self, judge: &str) -> Option<f64> {
         let metric = self.metric(judge)?;
-        Some(if judge == "loss" { metric } else { -metric })
+        Some(if is_loss(judge) { metric } else { -metric })
     }
+}
+
+/// Whether a metric is the better the smaller it is: a loss, by its name, or the perplexity.
+pub fn is_loss(metric: &str) -> bool {
+    metric.starts_with("loss") || metric.ends_with("_loss") || metric == "perplexity"
 }
 
 /// A finished or interrupted computation.

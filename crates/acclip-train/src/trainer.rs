@@ -131,7 +131,8 @@ pub fn export(
     control: Control,
 ) -> Result<PathBuf, Error> {
     let task = dataset.task(config)?;
-    let (_, params, carried) = checkpointed(folder, None, &*task, control)?;
+    let warn = |text: &str| control.progress.warn(text);
+    let (_, params, carried) = checkpointed(folder, None, &*task, &warn)?;
     let model = folder.join("model");
     fs::create_dir_all(&model).map_err(Error::io("create", &model))?;
     task.export(&Arc::new(params), &carried, &model)?;
@@ -143,17 +144,24 @@ pub(crate) fn checkpointed(
     folder: &Path,
     step: Option<u64>,
     task: &dyn Task,
-    control: Control,
+    warn: &dyn Fn(&str),
 ) -> Result<(u64, Vec<f32>, Carried), Error> {
     let checkpoints = folder.join("checkpoints");
-    let warn = |text: &str| control.progress.warn(text);
-    let found = match step {
-        Some(step) => Some(Checkpoint::<Record>::load(&checkpoints, step)?),
-        None => Checkpoint::<Record>::newest(&checkpoints, &warn)?,
-    };
-    let mut found = found.ok_or_else(|| Error::RunFolder {
+    let refuse = |problem: String| Error::RunFolder {
         path: folder.to_path_buf(),
-        problem: "has no checkpoint to measure at; name the folder of an `acclip train` run".into(),
+        problem,
+    };
+    let steps = checkpointed_steps(folder)?;
+    let found = match step {
+        Some(step) if !steps.is_empty() && !steps.contains(&step) => {
+            let problem = format!("has no checkpoint of step {step}; it has those of {steps:?}");
+            return Err(refuse(problem));
+        }
+        Some(step) if !steps.is_empty() => Some(Checkpoint::<Record>::load(&checkpoints, step)?),
+        _ => Checkpoint::<Record>::newest(&checkpoints, warn)?,
+    };
+    let mut found = found.ok_or_else(|| {
+        refuse("has no checkpoint to measure at; name the folder of an `acclip train` run".into())
     })?;
     let layout = layout(task.parameters())?;
     let step = found.meta.step;

@@ -17,7 +17,10 @@ use std::path::Path;
 const COUNTER: &str = "num_batches_tracked";
 const STATISTIC: &str = ".running_mean";
 
-/// Reads parameters, and the arrays that `carried` names, from a file.
+/// The file in a folder of weights.
+const FILE: &str = "model.safetensors";
+
+/// Reads parameters, and the arrays that `carried` names, from a file, or from `model.safetensors` in a folder.
 ///
 /// # Errors
 /// [`Error::Pretrained`] names every tensor that is missing, superfluous, misshaped, of another type than F32, or not
@@ -27,6 +30,8 @@ pub(crate) fn read(
     parameters: &[Parameter],
     carried: &Carried,
 ) -> Result<(Vec<f32>, Carried), Error> {
+    let inside = path.join(FILE);
+    let path = if path.is_dir() { &inside } else { path };
     let refuse = |problem: String| Error::Pretrained {
         path: path.to_path_buf(),
         problem,

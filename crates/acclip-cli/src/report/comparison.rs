@@ -9,6 +9,7 @@ use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
 use acclip_train::compare::stats::mean_sd;
 use acclip_train::compare::summary::{Row, Summary, p_value};
 use acclip_train::{Config, Error, Measurement, RunResult};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The measurements behind the cells of a summary, from its run folder.
@@ -43,22 +44,29 @@ pub fn compare_tables(summary: &Summary) -> Vec<(&'static str, Table)> {
 
 /// The table of optimizers, best first.
 pub fn optimizer_table(summary: &Summary) -> Table {
-    let header = [
-        "optimizer",
-        "verdict",
-        "validation loss",
-        "accuracy",
-        "learning rate",
-        "threshold",
-        "clipped",
-    ];
+    let scores: BTreeSet<&String> = (summary.optimizers.iter())
+        .flat_map(|row| &row.finals)
+        .flat_map(|run| run.scores.keys())
+        .collect();
+    let mut header = ["optimizer", "verdict", "validation loss", "accuracy"]
+        .map(String::from)
+        .to_vec();
+    header.extend(scores.iter().map(|name| name.replace('_', " ")));
+    header.extend(["learning rate", "threshold", "clipped"].map(String::from));
     let row = |row: &Row| {
         let edge = if row.at_edge { " †" } else { "" };
-        vec![
+        let mut cells = vec![
             row.optimizer.clone(),
             row.against_winner(),
             spread(row.loss_mean, row.loss_sd, 1.0, 4),
             spread(row.accuracy_mean, row.accuracy_sd, 100.0, 2),
+        ];
+        cells.extend(scores.iter().map(|name| {
+            let values: Vec<f64> = row.finals.iter().filter_map(|r| r.metric(name)).collect();
+            let (mean, sd) = (!values.is_empty()).then(|| mean_sd(&values)).unzip();
+            spread(mean, sd, 1.0, 2)
+        }));
+        cells.extend([
             row.learning_rate
                 .map_or("–".into(), |rate| format!("{}{edge}", number(rate))),
             row.threshold.map_or("–".into(), number),
@@ -66,26 +74,28 @@ pub fn optimizer_table(summary: &Summary) -> Table {
                 true => format!("{:.1} %", 100.0 * row.clip_rate),
                 false => "–".into(),
             },
-        ]
+        ]);
+        cells
     };
     let b = summary.budget;
     let diverged: usize = summary.optimizers.iter().map(|r| r.diverged_settings).sum();
     Table {
         caption: format!(
-            "Validation loss in nats per masked token and masked-token accuracy in %: mean ± standard \
-             deviation over {} fresh seeds, after {} steps of {} sequences. Every optimizer was tuned on \
+            "Validation loss in nats per {} and accuracy in %: mean ± standard \
+             deviation over {} fresh seeds, after {} steps of {} examples. Every optimizer was tuned on \
              {} settings, one run each; {diverged} of the {} diverged. Clipped: share of the steps for a \
              global-norm clip, of the coordinates otherwise. Verdict: paired t-test against the best by \
              seed, Holm-adjusted. †: the best learning rate is at the edge of the grid.",
+            summary.task.unit(),
             b.seeds,
             b.steps,
             b.batch_size,
             b.settings,
             b.settings * summary.optimizers.len()
         ),
-        header: header.map(String::from).to_vec(),
+        numeric: (2..header.len()).collect(),
+        header,
         rows: summary.optimizers.iter().map(row).collect(),
-        numeric: (2..7).collect(),
         highlight: Some(0),
     }
 }
@@ -240,13 +250,20 @@ fn noise_items(
             }
         }
     }
+    let (cells_are, columns) = match summary.task.has_twin() {
+        true => (
+            ": with and without attention, on text and on Gaussian input",
+            2,
+        ),
+        false => ("", 1),
+    };
     items.push(Item::Grid {
-        caption: "Noise norms at initialisation: with and without attention, on text and on Gaussian input. \
-                  Bars: measured. Dashed: norms of Gaussian or α-stable (α = 1.5, our choice) vectors, \
-                  scaled to the same median, with as many coordinates as give the Gaussian ones the measured \
-                  spread."
-            .into(),
-        columns: 2,
+        caption: format!(
+            "Noise norms at initialisation{cells_are}. Bars: measured. Dashed: norms of Gaussian or α-stable (α = 1.5, \
+             our choice) vectors, scaled to the same median, with as many coordinates as give the Gaussian ones the \
+             measured spread."
+        ),
+        columns,
         figures: grid,
     });
     let at_start: Vec<(String, &[f64])> = cells
@@ -297,10 +314,10 @@ fn order_table(summary: &Summary) -> Table {
 }
 
 /// What the reader must know before quoting the result.
-const CAVEATS: &str = "The optimizers were compared at one size, on one text, for one number of steps, with the \
+const CAVEATS: &str = "The optimizers were compared at one size, on one data set, for one number of steps, with the \
     learning-rate schedule of the configuration; an optimizer that is behind here may lead elsewhere. Grids are \
     coarse, and a best learning rate at the edge of its grid is marked. Tuning and final runs are validated on the \
-    same held-out documents. Tests over a few seeds find only differences that \
+    same held-out examples. Tests over a few seeds find only differences that \
     are large beside the spread.\n\nHeavy-tailed noise is one explanation of why adaptive methods do well on \
     attention models, and it is disputed: the gap persists, and grows, with full batches (Kunstner et al. 2023), \
     and rare tokens alone make gradient descent slow (Kunstner et al. 2024). Norms of whole-batch noise can be \

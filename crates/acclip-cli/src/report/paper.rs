@@ -12,6 +12,33 @@ const CAVEATS: &str = "A verdict is about this model, this data and this number 
     (Kunstner et al. 2024) and full-batch behaviour (Kunstner et al. 2023) are others. Only SGD, GClip, CClip, \
     ACClip and Adam are compared, under equal budgets of settings and steps.";
 
+/// The command that runs it again.
+fn again(request: &Request) -> String {
+    let mut command = format!("acclip paper {} --scale {}", request.name, request.scale);
+    let mut add = |option: &str, value: &str| {
+        let plain = |c: char| c.is_alphanumeric() || "/._-=,".contains(c);
+        match value.chars().all(plain) {
+            true => command += &format!(" {option} {value}"),
+            false => command += &format!(" {option} '{}'", value.replace('\'', r"'\''")),
+        }
+    };
+    let data = &request.data;
+    for (option, path) in [
+        ("--text", &data.text),
+        ("--images", &data.images),
+        ("--questions", &data.questions),
+        ("--weights", &data.weights),
+    ] {
+        if let Some(path) = path {
+            add(option, &path.to_string_lossy());
+        }
+    }
+    for setting in &request.settings {
+        add("--set", setting);
+    }
+    command
+}
+
 /// Verdicts, claims, figures and tables.
 pub fn paper_report(request: &Request, summary: &PaperSummary) -> Report {
     let experiment = Experiment::find(&request.name);
@@ -28,10 +55,13 @@ pub fn paper_report(request: &Request, summary: &PaperSummary) -> Report {
         ("machine", provenance.machine.clone()),
         ("seconds", number(summary.seconds)),
     ];
-    let mut sections = vec![Section {
-        title: "The claims".into(),
-        items: vec![Item::Table(summary.finding.claims_table())],
-    }];
+    let mut sections = Vec::new();
+    if !summary.claims.is_empty() {
+        sections.push(Section {
+            title: "The claims".into(),
+            items: vec![Item::Table(summary.finding.claims_table())],
+        });
+    }
     sections.extend(summary.finding.sections.iter().cloned());
     sections.push(Section {
         title: "What this does and does not show".into(),
@@ -44,10 +74,7 @@ pub fn paper_report(request: &Request, summary: &PaperSummary) -> Report {
                 "The plan, with all data and settings, lies beside this report as config.toml."
                     .into(),
             ),
-            Item::Code(format!(
-                "acclip paper {} --scale {}",
-                request.name, request.scale
-            )),
+            Item::Code(again(request)),
         ],
     });
     Report {

@@ -150,7 +150,12 @@ fn check((height, width): (usize, usize)) -> Result<(usize, usize), String> {
 fn bad<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> Error {
     move |error| Error::BadImage {
         path: path.into(),
-        detail: error.to_string(),
+        // One line: some texts of the decoders end with a line break.
+        detail: error
+            .to_string()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::stats::median;
 use super::summary::{NoiseCell, TailDifference};
 use super::trials::Trial;
-use crate::config::InputKind;
+use crate::config::{InputKind, TaskKind};
 use crate::trainer::kept_steps;
 use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measured};
 use acclip_data::{Purpose, rng};
@@ -24,19 +24,36 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    fn new(config: &Config, attention: bool, input: InputKind) -> Self {
+    /// The configured model, with or without attention, on either input.
+    fn of_twins(config: &Config, attention: bool, input: InputKind) -> Self {
         let mut config = config.clone();
         config.model.attention = attention;
         config.model.input = input;
-        let (model, short) = match attention {
-            true => ("Attention", "attention"),
-            false => ("Attention-free", "attention-free"),
+        Self::new(&config)
+    }
+
+    /// The configured model at initialisation.
+    fn new(config: &Config) -> Self {
+        let model = &config.model;
+        let (short, title) = match config.task {
+            TaskKind::MaskedLm | TaskKind::Pretraining => {
+                let (short, title) = match model.attention {
+                    true => ("attention", "Attention"),
+                    false => ("attention-free", "Attention-free"),
+                };
+                let input = input_name(model.input);
+                (format!("{short}-{input}"), format!("{title}, {input}"))
+            }
+            TaskKind::QuestionAnswering => ("bert".into(), "BERT, questions".into()),
+            TaskKind::LanguageModel => ("transformer-xl".into(), "Transformer-XL, words".into()),
+            TaskKind::ImageClassification => {
+                (model.size.clone(), format!("{}, images", model.size))
+            }
         };
-        let input = input_name(input);
         Self {
-            name: format!("{short}-{input}-init"),
-            title: format!("{model}, {input}"),
-            config,
+            name: format!("{short}-init"),
+            title,
+            config: config.clone(),
         }
     }
 
@@ -52,11 +69,12 @@ impl Cell {
 
     /// What the measurement allows to be said.
     pub fn judge(&self, measurement: &Measurement) -> Result<NoiseCell, Error> {
+        let twin = self.config.task.has_twin();
         Ok(NoiseCell {
             name: self.name.clone(),
             title: self.title.clone(),
-            attention: self.config.model.attention,
-            input: input_name(self.config.model.input).to_string(),
+            attention: twin.then_some(self.config.model.attention),
+            input: twin.then(|| input_name(self.config.model.input).to_string()),
             step: measurement.step,
             median_grad_norm: median(measurement.grad_norms()),
             mean_grad_norm: measurement.gradients.mean_grad_norm,
@@ -66,12 +84,16 @@ impl Cell {
     }
 }
 
-/// The paper's 2 × 2 (Figure 4), at initialisation.
+/// The paper's 2 × 2 (Figure 4), at initialisation; the configured model alone where it has no attention-free twin.
 pub(super) fn initial(config: &Config) -> Vec<Cell> {
+    if !config.task.has_twin() {
+        return vec![Cell::new(config)];
+    }
     [true, false]
         .into_iter()
         .flat_map(|attention| {
-            [InputKind::Text, InputKind::Gaussian].map(|input| Cell::new(config, attention, input))
+            [InputKind::Text, InputKind::Gaussian]
+                .map(|input| Cell::of_twins(config, attention, input))
         })
         .collect()
 }
@@ -80,7 +102,7 @@ pub(super) fn initial(config: &Config) -> Vec<Cell> {
 pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Vec<Cell> {
     let path = root.join(&run.name);
     let cell = |step: u64| {
-        let mut cell = Cell::new(config, config.model.attention, config.model.input);
+        let mut cell = Cell::new(config);
         cell.name = cell.name.replace("-init", &format!("-step-{step}"));
         let optimizer = &run.config.optimizer.name;
         cell.title = format!("{}, after {step} steps of {optimizer}", cell.title);
@@ -105,6 +127,25 @@ impl Scale {
     /// Batches it is measured on.
     const BATCHES: usize = 50;
 
+    /// What is measured.
+    fn cell(config: &Config) -> Cell {
+        let mut cell = Cell::new(config);
+        cell.name = "threshold-scale".into();
+        cell.config.noise.batch_size = config.train.batch_size;
+        cell.config.noise.batches = Self::BATCHES;
+        cell.config.noise.dropout = true;
+        cell
+    }
+
+    /// Whether there is data for it.
+    pub fn check(config: &Config, dataset: &Dataset) -> Result<(), Error> {
+        let enough = dataset.check_noise(&Self::cell(config).config);
+        enough.map_err(|error| match error {
+            Error::Config { problem, .. } => Error::config("train.batch_size", problem),
+            error => error,
+        })
+    }
+
     /// Measures, or reads what was measured before.
     pub fn measure(
         config: &Config,
@@ -112,11 +153,7 @@ impl Scale {
         root: &Path,
         control: Control,
     ) -> Result<Outcome<Self>, Error> {
-        let mut cell = Cell::new(config, config.model.attention, config.model.input);
-        cell.name = "threshold-scale".into();
-        cell.config.noise.batch_size = config.train.batch_size;
-        cell.config.noise.batches = Self::BATCHES;
-        cell.config.noise.dropout = true;
+        let cell = Self::cell(config);
         Ok(match cell.measure(dataset, root, control)? {
             Outcome::Done(measurement) => Outcome::Done(Self::of(&measurement)),
             Outcome::Interrupted => Outcome::Interrupted,
@@ -211,6 +248,44 @@ mod tests {
     fn thresholds_are_measured_in_norms_and_in_coordinates() {
         let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()));
         assert_eq!((scale.norm, scale.coordinate), (5.0, 0.5));
+    }
+
+    #[test]
+    fn a_model_without_a_twin_has_one_cell_with_its_name() {
+        let of = |task: &str, size: &str| {
+            let settings = [format!("task={task}"), format!("model.size={size}")];
+            let config = Config::resolve(Some("smoke"), None, &settings).unwrap();
+            let cells = initial(&config);
+            let names = cells.iter().map(|c| format!("{}: {}", c.name, c.title));
+            let judged = cells.first().unwrap().judge(&pareto(3.0)).unwrap();
+            (names.collect::<Vec<_>>(), judged.attention, judged.input)
+        };
+        for (task, size, cell) in [
+            (
+                "image-classification",
+                "alexnet",
+                "alexnet-init: alexnet, images",
+            ),
+            (
+                "language-model",
+                "lab",
+                "transformer-xl-init: Transformer-XL, words",
+            ),
+            ("question-answering", "nano", "bert-init: BERT, questions"),
+        ] {
+            assert_eq!(of(task, size), (vec![cell.to_string()], None, None));
+        }
+        for task in ["masked-lm", "pretraining"] {
+            let (names, attention, input) = of(task, "nano");
+            let expected = [
+                "attention-text-init: Attention, text",
+                "attention-gaussian-init: Attention, gaussian",
+                "attention-free-text-init: Attention-free, text",
+                "attention-free-gaussian-init: Attention-free, gaussian",
+            ];
+            assert_eq!(names, expected, "{task}");
+            assert_eq!((attention, input.as_deref()), (Some(true), Some("text")));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which optimizer, which threshold, and how heavy is the noise: the whole comparison.
 //!
-//! 1. Noise at initialisation: attention or its twin, on text or on Gaussian vectors (`cells`).
+//! 1. Noise at initialisation: attention or its twin, on text or on Gaussian vectors; of a model without a twin, its own
+//!    alone (`cells`).
 //! 2. Tuning: every setting of every optimizer's grid, one run each on the configured seed (`trials`).
 //! 3. Finals: each optimizer's best setting, on fresh seeds that the tuning has not seen.
 //! 4. Noise again, at the checkpoints of the winner's first final run.
@@ -67,6 +68,7 @@ pub fn compare(
     let mut summary = Summary {
         provenance: folder.provenance.clone(),
         verdict: Vec::new(),
+        task: config.task,
         corpus: dataset.facts.clone(),
         model: config.model.clone(),
         described,
@@ -75,7 +77,7 @@ pub fn compare(
             settings: race.settings,
             seeds: config.compare.seeds,
             steps: config.train.steps,
-            batch_size: config.train.batch_size,
+            batch_size: config.train.batch_size * config.train.accumulate,
         },
         attention: cells::tail_difference(config.seed, &initial, &measured),
         noise,
@@ -151,13 +153,22 @@ pub fn race(
     }))
 }
 
-/// Whether there is text and memory for a comparison.
+/// Whether there is data and memory for a comparison.
 ///
 /// # Errors
 /// [`Error::Config`] names what to change.
 pub fn check(dataset: &Dataset, config: &Config) -> Result<(), Error> {
-    dataset.check_training(config)?;
     dataset.check_noise(config)?;
+    check_race(dataset, config)
+}
+
+/// Whether there is data and memory for a race.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_race(dataset: &Dataset, config: &Config) -> Result<(), Error> {
+    dataset.check_training(config)?;
+    Scale::check(config, dataset)?;
     dataset.check_memory(config, jobs(config))
 }
 

@@ -1,7 +1,7 @@
 //! What a comparison found, as data: `summary.json`.
 
 use super::stats::{Paired, SIGNIFICANCE};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, TaskKind};
 use crate::{CorpusFacts, Provenance, RunResult, Timing};
 use acclip_noise::{Diagnosis, Verdict};
 use acclip_optim::{Hyper, Link, Optimizer};
@@ -14,7 +14,9 @@ pub struct Summary {
     pub provenance: Provenance,
     /// The findings, a sentence or two each.
     pub verdict: Vec<String>,
-    /// The text.
+    /// What was learned.
+    pub task: TaskKind,
+    /// The data.
     pub corpus: CorpusFacts,
     /// The model that was trained.
     pub model: ModelConfig,
@@ -47,21 +49,23 @@ pub struct Budget {
     pub seeds: usize,
     /// Steps in each run.
     pub steps: u64,
-    /// Sequences in a batch.
+    /// Examples in a step.
     pub batch_size: usize,
 }
 
 /// One noise measurement and what it allows to be said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NoiseCell {
-    /// A short name, such as `attention-text-init`; the norms are in `noise/NAME.json`.
+    /// A short name, such as `attention-text-init` or `resnet18-init`; the norms are in `noise/NAME.json`.
     pub name: String,
     /// In words, for a reader.
     pub title: String,
-    /// With attention, or the attention-free twin.
-    pub attention: bool,
-    /// `text` or `gaussian`.
-    pub input: String,
+    /// With attention, or the attention-free twin; `None` for a model that has no twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<bool>,
+    /// `text` or `gaussian`; `None` likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// Training step of the weights.
     pub step: u64,
     /// Median of ‖g‖.
@@ -120,7 +124,7 @@ pub struct Row {
     pub loss_mean: Option<f64>,
     /// Its standard deviation over seeds.
     pub loss_sd: Option<f64>,
-    /// Mean masked-token accuracy.
+    /// Mean accuracy, where the task has one.
     pub accuracy_mean: Option<f64>,
     /// Its standard deviation over seeds.
     pub accuracy_sd: Option<f64>,

@@ -24,9 +24,13 @@ impl Summary {
             InputKind::Text => "text",
             InputKind::Gaussian => "gaussian",
         };
-        self.noise.iter().find(|cell| {
-            cell.attention == self.model.attention && cell.input == input && cell.step == 0
-        })
+        let ours = |cell: &&NoiseCell| {
+            // `None`: the only cell there is.
+            let attention = cell.attention.unwrap_or(self.model.attention);
+            let on = cell.input.as_deref().unwrap_or(input);
+            attention == self.model.attention && on == input && cell.step == 0
+        };
+        self.noise.iter().find(ours)
     }
 
     /// The best optimizer, if one came to its end.
@@ -114,7 +118,7 @@ impl Summary {
         let mut on_text = self
             .noise
             .iter()
-            .filter(|c| c.input == "text" && c.step == 0);
+            .filter(|c| c.input.as_deref() == Some("text") && c.step == 0);
         let light = match on_text.all(|cell| cell.diagnosis.verdict == Verdict::Light) {
             true => " Both are light.",
             false => "",
@@ -193,7 +197,7 @@ mod tests {
     use super::super::stats::Paired;
     use super::super::summary::{Budget, OrderPair, TailDifference};
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, TaskKind};
     use crate::{CorpusFacts, Provenance, Timing};
     use acclip_noise::diagnose;
 
@@ -211,8 +215,8 @@ mod tests {
                 "Attention-free, text"
             }
             .into(),
-            attention,
-            input: "text".into(),
+            attention: Some(attention),
+            input: Some("text".into()),
             step,
             median_grad_norm: 1.0,
             mean_grad_norm: 1.0,
@@ -255,6 +259,7 @@ mod tests {
                 corpus_crc32: 0,
             },
             verdict: Vec::new(),
+            task: TaskKind::MaskedLm,
             corpus: CorpusFacts {
                 source: String::new(),
                 content: String::new(),
@@ -333,6 +338,27 @@ mod tests {
         );
         summary.model.attention = true;
         assert!(!summary.words()[0].contains("light-tailed"));
+    }
+
+    #[test]
+    fn nothing_is_said_of_attention_where_there_is_no_twin() {
+        let mut summary = summary(vec![row("adamw", Some(2.0), None)]);
+        let only = |step, heavy| NoiseCell {
+            title: "resnet18, images".into(),
+            attention: None,
+            input: None,
+            ..cell(true, step, heavy)
+        };
+        summary.noise = vec![only(0, false), only(9, true)];
+        let words = summary.words();
+        assert!(words[0].contains("light-tailed"), "{}", words[0]);
+        let noise = "Noise (resnet18, images)";
+        assert!(words[1].starts_with(noise) && words[1].contains("after 9 steps"));
+        assert!(
+            !words
+                .iter()
+                .any(|words| words.to_lowercase().contains("attention"))
+        );
     }
 
     #[test]

@@ -66,6 +66,22 @@ impl TaskKind {
             TaskKind::ImageClassification => "image",
         }
     }
+
+    /// Whether its model has an attention-free twin, and Gaussian vectors for an input.
+    pub fn has_twin(self) -> bool {
+        matches!(self, TaskKind::MaskedLm | TaskKind::Pretraining)
+    }
+
+    /// What its runs are judged by; of masked tokens also the losses of single bins, with `train.frequency_bins`.
+    fn metrics(self) -> &'static [&'static str] {
+        match self {
+            TaskKind::MaskedLm => &["loss", "accuracy"],
+            TaskKind::Pretraining => &["loss", "accuracy", "masked_loss", "next_accuracy"],
+            TaskKind::QuestionAnswering => &["loss", "exact_match", "f1"],
+            TaskKind::LanguageModel => &["loss", "perplexity"],
+            TaskKind::ImageClassification => &["loss", "accuracy", "top5"],
+        }
+    }
 }
 
 /// The data, and its tokens where it is text.
@@ -101,8 +117,9 @@ pub struct ModelConfig {
     /// A size by name. BERT: nano, tiny, mini, small, medium, base6, base, large; Transformer-XL: lab, paper; images:
     /// resnet18, resnet34, resnet50, alexnet.
     pub size: String,
-    /// Pre-trained weights to start from: the folder of a Hugging Face BERT, whose sizes are taken, or a safetensors file
-    /// with torchvision's names.
+    /// Pre-trained weights to start from: the folder of a Hugging Face BERT, whose sizes are taken; a safetensors file
+    /// with torchvision's names, or the folder of one; the folder of a Transformer-XL that this program trained on a
+    /// text of the same words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// Positions in a sequence, `[CLS]` and `[SEP]` included; words in a segment of a Transformer-XL.
@@ -391,14 +408,45 @@ impl Config {
         Ok(model)
     }
 
-    /// Refuses sizes that no model can have, whatever the data.
+    /// Refuses sizes that no model can have, whatever the data, and what the model of the task does not know.
     fn check_model(&self) -> Result<(), Error> {
-        match self.task {
+        let twin = self.task.has_twin();
+        let only = "only the tasks masked-lm and pretraining have";
+        if !self.model.attention && !twin {
+            let problem = format!("{only} an attention-free twin; leave it out");
+            return Err(Error::config("model.attention", problem));
+        }
+        if self.model.input == InputKind::Gaussian && !twin {
+            let problem = format!("{only} Gaussian input; leave it out");
+            return Err(Error::config("model.input", problem));
+        }
+        let sized = match self.task {
             TaskKind::MaskedLm => self.bert(1000, Head::MaskedLm).map(drop),
             TaskKind::Pretraining => self.bert(1000, Head::Pretraining).map(drop),
             TaskKind::QuestionAnswering => self.bert(1000, Head::Span).map(drop),
             TaskKind::LanguageModel => self.transformer_xl(1_000_000).map(drop),
             TaskKind::ImageClassification => self.image_model(3, 10).map(drop),
+        };
+        sized.map_err(|error| match error {
+            // Presets name sizes of BERT, which other tasks do not have.
+            Error::Model(acclip_models::Error::Unknown { what, name, known }) => Error::config(
+                "model.size",
+                format!("unknown {what} '{name}'; set it to one of {known}"),
+            ),
+            error => error,
+        })
+    }
+
+    /// Refuses a metric that runs of the task do not have.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for `key`, with the metrics that there are.
+    pub fn check_metric(&self, key: &str, metric: &str) -> Result<(), Error> {
+        let bins = self.task.has_twin() && self.train.frequency_bins > 0;
+        let known = self.task.metrics();
+        match known.contains(&metric) || (bins && metric.starts_with("loss_")) {
+            true => Ok(()),
+            false => Err(Error::config(key, unknown("metric", metric, known))),
         }
     }
 
@@ -453,11 +501,20 @@ impl Config {
         between("train.batch_size", self.train.batch_size, 1, 1 << 20)?;
         between("train.accumulate", self.train.accumulate, 1, 1 << 20)?;
         between("noise.batch_size", self.noise.batch_size, 1, 1 << 20)?;
+        let tokens = !matches!(
+            self.task,
+            TaskKind::LanguageModel | TaskKind::ImageClassification
+        );
+        if self.corpus.vocab.is_some() && !tokens {
+            let problem = "is for BERT; leave it out: a language model takes the words of its text, and images have none";
+            return Err(Error::config("corpus.vocab", problem));
+        }
         self.check_model()?;
         self.optimizer()?;
         learning_rate("optimizer.learning_rate", self.optimizer.learning_rate)?;
 
         let compare = &self.compare;
+        self.check_metric("compare.judge", &compare.judge)?;
         if compare.optimizers.is_empty() {
             return Err(Error::config("compare.optimizers", "name at least one"));
         }

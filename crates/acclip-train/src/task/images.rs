@@ -258,7 +258,12 @@ impl Task for Classification<'_> {
             ImageModelConfig::ResNet(_) => "a ResNet",
             ImageModelConfig::AlexNet(_) => "an AlexNet",
         };
-        format!("{} ({family}) with the {:?} stem{width}", m.size, m.stem)
+        let weights = m.weights.as_ref();
+        let weights = weights.map_or(String::new(), |w| format!(", from the weights of {w}"));
+        format!(
+            "{} ({family}) with the {:?} stem{width}{weights}",
+            m.size, m.stem
+        )
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::text::{checksum, content, corpus, source};
 use super::{Ask, Carried, Laps, Place, Scores, Task, init_stream};
-use crate::files::{write_atomic, write_json};
+use crate::files::{read, write_atomic, write_json};
 use crate::weights_file;
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::{VocabularyLimits, WordCorpus, WordStream};
@@ -72,7 +72,32 @@ impl Words {
         };
         Ok((data, facts))
     }
+
+    /// The words, one a line, in the order of their ids.
+    fn list(&self) -> String {
+        let vocabulary = &self.words.vocabulary;
+        let words = (0..vocabulary.len() as u32).filter_map(|id| vocabulary.word(id));
+        words.map(|word| format!("{word}\n")).collect()
+    }
+
+    /// Refuses weights whose words, listed in a file beside them, are not those of this text.
+    fn check_words(&self, file: &Path) -> Result<(), Error> {
+        match read(file)? == self.list() {
+            true => Ok(()),
+            false => Err(Error::Pretrained {
+                path: file.to_path_buf(),
+                problem: format!(
+                    "these are not the {} words of the text; take the text that the model was trained on, with the same \
+                     corpus.vocab_size, corpus.held_out and corpus.split_seed",
+                    self.words.vocabulary.len()
+                ),
+            }),
+        }
+    }
 }
+
+/// The file of the words in a folder of weights.
+const WORDS: &str = "vocab.txt";
 
 /// Checksum of the training and the held-out text, word by word.
 fn of_words(words: &WordCorpus) -> u32 {
@@ -89,16 +114,25 @@ pub(crate) struct LanguageModel<'a> {
     config: &'a Config,
     data: &'a Words,
     model: TransformerXl,
+    pretrained: Option<Vec<f32>>,
 }
 
 impl<'a> LanguageModel<'a> {
     pub fn new(config: &'a Config, data: &'a Words) -> Result<Self, Error> {
         let device = config.model.backend.device()?;
         let xl = config.transformer_xl(data.words.vocabulary.len())?;
+        let model = TransformerXl::new(xl, &device)?;
+        let read = |folder: &String| {
+            let folder = Path::new(folder);
+            data.check_words(&folder.join(WORDS))?;
+            weights_file::read(folder, model.parameters(), &Carried::default())
+        };
+        let pretrained = config.model.weights.as_ref().map(read).transpose()?;
         Ok(Self {
             config,
             data,
-            model: TransformerXl::new(xl, &device)?,
+            pretrained: pretrained.map(|(params, _)| params),
+            model,
         })
     }
 
@@ -132,7 +166,10 @@ impl Task for LanguageModel<'_> {
     }
 
     fn initial(&self) -> Vec<f32> {
-        self.model.config().init(&mut init_stream(self.config.seed))
+        match &self.pretrained {
+            Some(params) => params.clone(),
+            None => self.model.config().init(&mut init_stream(self.config.seed)),
+        }
     }
 
     fn examples(&self) -> usize {
@@ -206,18 +243,17 @@ impl Task for LanguageModel<'_> {
 
     fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
         let file = folder.join("model.safetensors");
-        let vocabulary = &self.data.words.vocabulary;
-        let words = (0..vocabulary.len() as u32).filter_map(|id| vocabulary.word(id));
-        let words: String = words.map(|word| format!("{word}\n")).collect();
         weights_file::write(&file, self.model.parameters(), params, &Carried::default())?;
-        write_atomic(&folder.join("vocab.txt"), words.as_bytes())?;
+        write_atomic(&folder.join(WORDS), self.data.list().as_bytes())?;
         write_json(&folder.join("config.json"), self.model.config())
     }
 
     fn describe(&self) -> String {
         let xl = self.model.config();
+        let weights = self.config.model.weights.as_ref();
+        let weights = weights.map_or(String::new(), |w| format!(" with the weights of {w}"));
         format!(
-            "Transformer-XL “{}”, {} layers of {}, segments of {} with a memory of {}, dropout {}",
+            "Transformer-XL “{}”{weights}, {} layers of {}, segments of {} with a memory of {}, dropout {}",
             self.config.model.size, xl.layers, xl.hidden, xl.target_len, xl.memory_len, xl.dropout
         )
     }
