@@ -127,9 +127,9 @@ fn measure_cell<'a>(
             let seed = cell.config.seed + i;
             let folder = folder.join(format!("seed-{seed}"));
             match measure_noise(cell, seed, &dataset, &folder, control)? {
-                Outcome::Done((noise, diverged)) => {
-                    found.noise.extend(noise);
-                    found.diverged.extend(diverged.map(|step| (seed, step)));
+                Outcome::Done(of) => {
+                    found.noise.extend(of.noise);
+                    found.diverged.extend(of.diverged.map(|step| (seed, step)));
                 }
                 Outcome::Interrupted => return Ok(Outcome::Interrupted),
             }
@@ -148,15 +148,22 @@ fn measure_cell<'a>(
     Ok(Outcome::Done(found))
 }
 
-/// The noise of a cell on one seed, at each of its steps; where the training diverged, at those before, and the step at
-/// which it did.
+/// The noise of a cell on one seed.
+pub(crate) struct OneSeed {
+    /// At each of its steps; where the training diverged, at those before.
+    pub noise: Vec<Noise>,
+    /// The step at which it did.
+    pub diverged: Option<u64>,
+}
+
+/// Measures the noise of a cell on one seed, or reads what was measured before.
 pub(crate) fn measure_noise(
     cell: &Cell,
     seed: u64,
     dataset: &Dataset,
     folder: &Path,
     control: Control,
-) -> Result<Outcome<(Vec<Noise>, Option<u64>)>, Error> {
+) -> Result<Outcome<OneSeed>, Error> {
     let mut config = cell.config.clone();
     config.seed = seed;
     let mut diverged = None;
@@ -185,5 +192,8 @@ pub(crate) fn measure_noise(
             measurement,
         });
     }
-    Ok(Outcome::Done((all, diverged)))
+    Ok(Outcome::Done(OneSeed {
+        noise: all,
+        diverged,
+    }))
 }

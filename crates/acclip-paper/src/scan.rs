@@ -129,7 +129,7 @@ pub fn scan(
             for seed in (0..plan.noise_seeds).map(|i| cell.config.seed + i) {
                 let folder = folder.join(format!("seed-{seed}"));
                 match measure_noise(&variant.cell, seed, data, &folder, control)? {
-                    Outcome::Done((found, _)) => noise.extend(found),
+                    Outcome::Done(of) => noise.extend(of.noise),
                     Outcome::Interrupted => return Ok(Outcome::Interrupted),
                 }
             }
@@ -289,7 +289,8 @@ mod tests {
             );
             (v.axis, v.folder.as_str(), v.cell.noise_at.as_slice(), keys)
         });
-        let expected: [(usize, &str, &[u64], (usize, &str, usize)); 6] = [
+        type Seen<'a> = (usize, &'a str, &'a [u64], (usize, &'a str, usize));
+        let expected: [Seen; 6] = [
             (0, "scan/noise.batch_size=1", &[0], (1, "acclip", 16)),
             (0, "scan/noise.batch_size=8", &[0], (8, "acclip", 16)),
             (1, "scan/optimizer.name=sgd", &[0], (4, "sgd", 16)),
