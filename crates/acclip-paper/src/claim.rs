@@ -42,6 +42,9 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Two samples of noise norms that are compared.
+pub type Samples<'a> = (&'a [f64], &'a [f64]);
+
 /// A claim, and the evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
@@ -108,7 +111,7 @@ impl Claim {
     /// them together. `None` where ties leave no index.
     pub fn heavier(
         statement: impl Into<String>,
-        pairs: &[(&[f64], &[f64])],
+        pairs: &[Samples],
         same: bool,
         margin: f64,
         generator: &mut dyn Rng,
@@ -130,7 +133,7 @@ impl Claim {
     /// "The tail does not change from … to …": the difference, as in [`Claim::heavier`], lies within the margin.
     pub fn unchanged(
         statement: impl Into<String>,
-        pairs: &[(&[f64], &[f64])],
+        pairs: &[Samples],
         same: bool,
         margin: f64,
         generator: &mut dyn Rng,
@@ -229,7 +232,7 @@ const RESAMPLES: usize = 1000;
 
 /// ξ of the first minus ξ of the second, the mean over pairs, with a percentile interval.
 fn bootstrap_difference(
-    pairs: &[(&[f64], &[f64])],
+    pairs: &[Samples],
     same: bool,
     generator: &mut dyn Rng,
 ) -> Option<[f64; 3]> {
@@ -245,7 +248,7 @@ fn bootstrap_difference(
     let mut draw =
         |n: usize| -> Vec<usize> { (0..n).map(|_| generator.random_range(0..n)).collect() };
     let take = |x: &[f64], places: &[usize]| -> Vec<f64> { places.iter().map(|i| x[*i]).collect() };
-    let mut resample = |(a, b): &(&[f64], &[f64])| -> Option<f64> {
+    let mut resample = |(a, b): &Samples| -> Option<f64> {
         let places = draw(a.len());
         let others = match same && a.len() == b.len() {
             true => places.clone(),
@@ -343,7 +346,7 @@ mod tests {
         let a = pareto(3.0, 1000);
         let b: Vec<f64> = a.iter().map(|x| x.powf(0.9)).collect();
         let mut generator = rng::stream(0, Purpose::new("test"), 0, 0);
-        let mut width = |pairs: &[(&[f64], &[f64])], same| {
+        let mut width = |pairs: &[Samples], same| {
             let claim = Claim::unchanged("", pairs, same, 0.1, &mut generator).unwrap();
             let [_, low, high] = claim.estimate.unwrap();
             high - low

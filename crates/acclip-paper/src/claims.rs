@@ -1,6 +1,6 @@
 //! From what was measured to a verdict on each claim of a plan.
 
-use crate::claim::{Claim, Verdict};
+use crate::claim::{Claim, Samples, Verdict};
 use crate::plan::{ClaimPlan, Metric, Plan, Point};
 use crate::runner::{Measured, Noise};
 use acclip_data::{Purpose, rng};
@@ -143,7 +143,7 @@ fn seed(all: &[Measured]) -> u64 {
 }
 
 /// Norms at two points, a pair a seed; and whether both are of the same batches.
-fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<(&'a [f64], &'a [f64])>, bool) {
+fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<Samples<'a>>, bool) {
     let others = noise(all, b);
     let both = noise(all, a).into_iter().filter_map(|a| {
         let b = others.iter().find(|b| b.seed == a.seed)?;
