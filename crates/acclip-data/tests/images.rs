@@ -312,7 +312,11 @@ fn mixed_sizes_need_a_size() {
         ("b/3.png", &plain(5, 6, 1)),
     ]);
     let message = read(&folder).unwrap_err().to_string();
-    for part in ["1.png is 4 × 6 pixels", "3.png is 5 × 6", "`size`"] {
+    for part in [
+        "1.png is 4 × 6 pixels",
+        "3.png is 5 × 6",
+        "ask for one with images.size",
+    ] {
         assert!(message.contains(part), "{message}");
     }
     let data = read_sized(&folder, 3).unwrap();
