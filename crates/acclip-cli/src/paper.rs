@@ -92,7 +92,7 @@ pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
         true => {
             serde_json::to_string_pretty(&summary).expect("our own records are valid JSON") + "\n"
         }
-        false => text(&summary),
+        false => text(&request, &summary),
     })?;
     Ok(Ended::Done)
 }
@@ -221,7 +221,7 @@ fn resumed(path: &Path) -> Result<(RunFolder, Request), Error> {
 }
 
 /// The claims, for a terminal.
-fn text(summary: &PaperSummary) -> String {
+fn text(request: &Request, summary: &PaperSummary) -> String {
     let mut text = String::new();
     for word in summary.finding.words() {
         text += &format!("{word}\n");
@@ -230,8 +230,15 @@ fn text(summary: &PaperSummary) -> String {
         true => String::new(),
         false => format!("\n{}", columns(&summary.finding.claims_table())),
     };
+    let recalled = request.plan.recalled.as_ref().map(|recalled| {
+        let table = recalled.table();
+        format!("\n{}\n{}", table.caption, columns(&table))
+    });
     format!(
-        "{text}{claims}\nscale {}, seed {}; {:.0} s\n",
-        summary.scale, summary.provenance.seed, summary.seconds
+        "{text}{claims}{}\nscale {}, seed {}; {:.0} s\n",
+        recalled.unwrap_or_default(),
+        summary.scale,
+        summary.provenance.seed,
+        summary.seconds
     )
 }

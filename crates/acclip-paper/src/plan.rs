@@ -19,6 +19,7 @@
 //! worse = "sgd-momentum"
 //! ```
 
+use acclip_report::Table as Shown;
 use acclip_train::{Config, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,11 +73,42 @@ pub struct Plan {
     /// What is varied, one at a time, in every cell that measures noise at the start.
     #[serde(default)]
     pub axes: Vec<Axis>,
+    /// The numbers of the paper, from memory.
+    pub recalled: Option<Recalled>,
     /// Keys of a configuration, for every cell.
     #[serde(default)]
     pub defaults: Table,
     /// The cells by name.
     pub cells: BTreeMap<String, CellPlan>,
+}
+
+/// Numbers of the paper that are recalled and were not verified: they are never shown without that word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recalled {
+    /// Of what.
+    pub caption: String,
+    /// Column names.
+    pub header: Vec<String>,
+    /// Cells, row by row.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Recalled {
+    /// As a table that says so.
+    #[must_use]
+    pub fn table(&self) -> Shown {
+        Shown {
+            caption: format!(
+                "The paper's numbers, recalled, not verified: {}.",
+                self.caption
+            ),
+            header: self.header.clone(),
+            rows: self.rows.clone(),
+            numeric: (1..self.header.len()).collect(),
+            highlight: None,
+        }
+    }
 }
 
 /// A key that is varied.
@@ -435,6 +467,19 @@ mod tests {
         let expected = [("A", "nano", None, 4), ("B", "nano", Some(5), 4)];
         assert_eq!(seen.collect::<Vec<_>>(), expected);
         assert_eq!(cells[0].config.corpus.path.as_deref(), Some("a b.txt"));
+    }
+
+    #[test]
+    fn recalled_numbers_say_so() {
+        let recalled = "[recalled]\ncaption = \"loss\"\nheader = [\"\", \"6\"]\nrows = [[\"Adam\", \"1.9\"]]\n[defaults]";
+        let plan = Plan::parse("plan", &PLAN.replacen("[defaults]", recalled, 1)).unwrap();
+        let table = plan.recalled.unwrap().table();
+        assert!(
+            table.caption.contains("recalled, not verified"),
+            "{}",
+            table.caption
+        );
+        assert_eq!(table.rows, [["Adam", "1.9"]]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::number;
 use crate::paper::{PaperSummary, Request};
 use acclip_paper::Experiment;
+use acclip_paper::plan::Recalled;
 use acclip_report::{Item, Report, Section};
 
 /// What must be known before a verdict is quoted.
@@ -59,7 +60,10 @@ pub fn paper_report(request: &Request, summary: &PaperSummary) -> Report {
     if !summary.claims.is_empty() {
         sections.push(Section {
             title: "The claims".into(),
-            items: vec![Item::Table(summary.finding.claims_table())],
+            items: std::iter::once(summary.finding.claims_table())
+                .chain(request.plan.recalled.as_ref().map(Recalled::table))
+                .map(Item::Table)
+                .collect(),
         });
     }
     sections.extend(summary.finding.sections.iter().cloned());
