@@ -170,6 +170,7 @@ pub(crate) fn measure_noise(
     if let Some(last) = cell.noise_at.iter().max().filter(|last| **last > 0) {
         config.train.steps = config.train.steps.max(*last);
         config.train.keep = cell.noise_at.clone();
+        config.train.patience = 0; // every step is wanted
         let run = folder.join("train");
         match train(&config, dataset, &run, control)? {
             Outcome::Done(result) => diverged = result.diverged_at,

@@ -17,7 +17,6 @@
 
 use crate::adapter::layout;
 use crate::checkpoint::{self, Array, Checkpoint, Keep};
-use crate::config::TrainConfig;
 use crate::files::{read, write_json};
 use crate::metrics::{Metrics, MetricsLog};
 use crate::result::{Clock, Outcome, RunResult, Timing, Validation};
@@ -27,7 +26,7 @@ use acclip_data::Order;
 use acclip_optim::{Layout, Optimizer, State, Tensor};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -167,16 +166,6 @@ pub(crate) fn checkpointed(
     let step = found.meta.step;
     let params = take(&mut found, "params", &layout, &checkpoints)?;
     Ok((step, params, take_carried(&mut found)))
-}
-
-/// The steps of the checkpoints that a finished run leaves, whatever happened on its way: those that were to be
-/// kept, and the last two of those planned.
-pub(crate) fn kept_steps(train: &TrainConfig) -> Vec<u64> {
-    let before = (train.steps - 1) / train.checkpoint_every * train.checkpoint_every;
-    let planned = [before, train.steps].into_iter().filter(|step| *step > 0);
-    let kept = train.keep.iter().copied().filter(|k| *k <= train.steps);
-    let all: BTreeSet<u64> = planned.chain(kept).collect();
-    all.into_iter().collect()
 }
 
 impl<'a> Trainer<'a> {

@@ -348,6 +348,25 @@ fn a_stalled_run_ends_early_and_at_the_same_step_after_a_resume() {
     assert_eq!(resumed.curve, result.curve);
 }
 
+/// The gradient of a segment depends neither on its company nor on where in the text it stands: each has as many words
+/// before it.
+#[test]
+fn batches_of_words_are_independent() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["noise.batches=40", "noise.batch_size=1"];
+    let single = config(folder.path(), "language-model", &more);
+    let dataset = Dataset::load(&single, None).unwrap();
+    // 12 remembered words are two segments of 8, which the first example has before it.
+    let words = dataset.facts.train_examples;
+    let longer = config(folder.path(), "language-model", &["model.memory_len=0"]);
+    let all = Dataset::load(&longer, None).unwrap().facts.train_examples;
+    assert_eq!(words + 2, all);
+    let norms = measured(&single, &dataset, &folder.path().join("state"));
+    let typical = norms.grad_norms().iter().sum::<f64>() / 40.0;
+    let largest = norms.grad_norms().iter().copied().fold(0.0, f64::max);
+    assert!(largest < 3.0 * typical, "{largest} {typical}");
+}
+
 #[test]
 fn what_is_exported_is_read_again() {
     let folder = tempfile::tempdir().unwrap();

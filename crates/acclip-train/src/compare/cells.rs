@@ -4,7 +4,7 @@ use super::stats::median;
 use super::summary::{NoiseCell, TailDifference};
 use super::trials::Trial;
 use crate::config::{InputKind, TaskKind};
-use crate::trainer::kept_steps;
+use crate::trainer::checkpointed_steps;
 use crate::{Config, Control, Dataset, Error, Measurement, Outcome, measured};
 use acclip_data::{Purpose, rng};
 use acclip_noise::diagnose;
@@ -99,7 +99,7 @@ pub(super) fn initial(config: &Config) -> Vec<Cell> {
 }
 
 /// The configured model at the checkpoints that a final run leaves.
-pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Vec<Cell> {
+pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Result<Vec<Cell>, Error> {
     let path = root.join(&run.name);
     let cell = |step: u64| {
         let mut cell = Cell::new(config);
@@ -110,7 +110,8 @@ pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Vec<Cell> {
         cell.config.noise.weights_step = Some(step);
         cell
     };
-    kept_steps(&config.train).into_iter().map(cell).collect()
+    let steps = checkpointed_steps(&path)?;
+    Ok(steps.into_iter().map(cell).collect())
 }
 
 /// What thresholds are measured in: the gradient at initialisation, as the training has it (its

@@ -56,7 +56,8 @@ pub fn compare(
         return Ok(Outcome::Interrupted);
     };
     let winner = race.winner.as_ref();
-    let later = winner.map_or_else(Vec::new, |run| cells::later(config, root, run));
+    let later = winner.map(|run| cells::later(config, root, run));
+    let later = later.transpose()?.unwrap_or_default();
     let done = workers::run("noise: later checkpoints", jobs, &later, control, measure)?;
     let Outcome::Done(measured_later) = done else {
         return Ok(Outcome::Interrupted);

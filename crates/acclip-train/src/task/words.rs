@@ -22,9 +22,16 @@ pub(crate) struct Words {
     /// The training text as one column, of which any segment can be taken.
     single: WordStream,
     valid: WordStream,
+    /// How many segments before an example are remembered.
+    remembered: usize,
 }
 
 impl Words {
+    /// Segments that have so many before them: example i is segment i + remembered.
+    fn examples(&self) -> usize {
+        self.single.whole_segments().saturating_sub(self.remembered)
+    }
+
     /// Reads a folder of Penn Treebank, WikiText or the like, or splits any text.
     pub fn load(config: &Config) -> Result<(Self, CorpusFacts), Error> {
         let c = &config.corpus;
@@ -52,7 +59,9 @@ impl Words {
             }
         };
         let (batch, length) = (config.train.batch_size, config.model.seq_len);
+        let xl = config.transformer_xl(words.vocabulary.len())?;
         let data = Self {
+            remembered: xl.memory_len.div_ceil(length),
             train: WordStream::new(words.train.clone(), batch, length)?,
             single: WordStream::new(words.train.clone(), 1, length)?,
             valid: WordStream::evaluation(words.valid.clone(), batch, length)?,
@@ -67,7 +76,7 @@ impl Words {
             ),
             crc32,
             labels: vocabulary.len(),
-            train_examples: data.single.whole_segments(),
+            train_examples: data.examples(),
             valid_examples: data.valid.targets() / length,
         };
         Ok((data, facts))
@@ -142,21 +151,15 @@ impl<'a> LanguageModel<'a> {
         params: &Arc<Vec<f32>>,
         indices: &[usize],
     ) -> Result<(Owned, Memory<f32>), Error> {
-        let remembered = self
-            .model
-            .config()
-            .memory_len
-            .div_ceil(self.config.model.seq_len);
+        let first = self.data.remembered;
         let mut memory = Memory::empty();
-        for back in (1..=remembered).rev() {
-            // The first segments of the text have no words before them: the batch then shares a shorter memory.
-            if indices.iter().all(|&i| i >= back) {
-                let before: Vec<usize> = indices.iter().map(|i| i - back).collect();
-                let segments = Owned::gather(&self.data.single, &before);
-                memory = self.model.evaluate(params, &segments.view(), &memory)?.1;
-            }
+        for before in 0..first {
+            let places: Vec<usize> = indices.iter().map(|i| i + before).collect();
+            let segments = Owned::gather(&self.data.single, &places);
+            memory = self.model.evaluate(params, &segments.view(), &memory)?.1;
         }
-        Ok((Owned::gather(&self.data.single, indices), memory))
+        let places: Vec<usize> = indices.iter().map(|i| i + first).collect();
+        Ok((Owned::gather(&self.data.single, &places), memory))
     }
 }
 
@@ -173,7 +176,7 @@ impl Task for LanguageModel<'_> {
     }
 
     fn examples(&self) -> usize {
-        self.data.single.whole_segments()
+        self.data.examples()
     }
 
     fn gradient(
