@@ -103,13 +103,6 @@ pub struct Race {
     winner: Option<Trial>,
 }
 
-impl Race {
-    /// The folder of the winner's first run on a fresh seed, below that of the comparison: its weights may be wanted.
-    pub fn winner(&self) -> Option<&str> {
-        self.winner.as_ref().map(|trial| trial.name.as_str())
-    }
-}
-
 /// Runs or continues steps 2 and 3 of a comparison, below the folder `root`.
 ///
 /// # Errors

@@ -281,18 +281,16 @@ impl Split {
 
     /// `loss_bin_0` of the rarest tokens, and so on; the two ends by name as well. A bin that no label fell into is
     /// left out.
-    fn means(&self) -> impl Iterator<Item = (String, f64)> {
+    fn means(&self) -> Vec<(String, f64)> {
         let bins = self.sums.iter().enumerate().filter(|(_, (_, n))| *n > 0);
-        let means: Vec<(usize, f64)> = bins.map(|(i, (sum, n))| (i, sum / *n as f64)).collect();
-        let ends = [("rarest", means.first()), ("most_frequent", means.last())];
-        let ends = ends.map(|(name, bin)| Some((format!("loss_{name}_tokens"), bin?.1)));
-        let all = means
-            .clone()
-            .into_iter()
-            .map(|(i, mean)| (format!("loss_bin_{i}"), mean));
-        all.chain(ends.into_iter().flatten())
-            .collect::<Vec<_>>()
-            .into_iter()
+        let mean =
+            |(i, (sum, n)): (usize, &(f64, usize))| (format!("loss_bin_{i}"), sum / *n as f64);
+        let mut means: Vec<(String, f64)> = bins.map(mean).collect();
+        if let [(_, rarest), .., (_, most)] | [(_, rarest @ most)] = means[..] {
+            means.push(("loss_rarest_tokens".into(), rarest));
+            means.push(("loss_most_frequent_tokens".into(), most));
+        }
+        means
     }
 }
 
