@@ -168,10 +168,10 @@ pub struct Paper {
     /// Images: a folder with a subfolder for each class, CIFAR-10 binaries, or IDX files.
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// Questions: a SQuAD v1.1 file.
-    #[arg(long, value_name = "FILE")]
+    /// Questions: a SQuAD v1.1 file, of which articles are held out, or a folder with train-v1.1.json and dev-v1.1.json.
+    #[arg(long, value_name = "FILE|DIR")]
     pub questions: Option<PathBuf>,
-    /// A pre-trained BERT: config.json, model.safetensors, vocab.txt.
+    /// A pre-trained BERT: config.json, model.safetensors, vocab.txt; or a folder with one for each cell.
     #[arg(long, value_name = "DIR")]
     pub weights: Option<PathBuf>,
     /// Seed of everything random; that of the plan if not given.

@@ -11,6 +11,9 @@ use acclip_train::{RunResult, is_loss};
 /// The stream of the bootstraps.
 const BOOTSTRAP: Purpose = Purpose::new("claims");
 
+/// Why there is no comparison of tails.
+const NO_INDEX: &str = "nothing measured, or too many ties";
+
 /// The claims of a plan, judged.
 pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
     let claims = plan.claims.iter().enumerate();
@@ -36,6 +39,11 @@ fn adjusted(mut claims: Vec<Claim>) -> Vec<Claim> {
 
 fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
     let margin = plan.margin;
+    let generator = || rng::stream(seed(all), BOOTSTRAP, i, 0);
+    let heavier = |statement: &str, (pairs, same): (Vec<Samples>, bool)| {
+        let found = Claim::heavier(statement, &pairs, same, margin, &mut generator());
+        found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
+    };
     match claim {
         ClaimPlan::InfiniteVariance {
             statement,
@@ -67,23 +75,20 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             statement,
             heavy,
             light,
-        } => {
-            let (pairs, same) = pairs(all, [heavy, light]);
-            let mut generator = rng::stream(seed(all), BOOTSTRAP, i, 0);
-            Claim::heavier(statement, &pairs, same, margin, &mut generator).unwrap_or_else(|| {
-                Claim::unmeasured(statement, "nothing measured, or too many ties")
-            })
-        }
+        } => heavier(statement, pairs(all, [heavy, light])),
+        ClaimPlan::HeavierThroughout {
+            statement,
+            heavy,
+            light,
+        } => heavier(statement, scanned_pairs(all, [heavy, light])),
         ClaimPlan::Unchanged {
             statement,
             from,
             to,
         } => {
             let (pairs, same) = pairs(all, [from, to]);
-            let mut generator = rng::stream(seed(all), BOOTSTRAP, i, 0);
-            Claim::unchanged(statement, &pairs, same, margin, &mut generator).unwrap_or_else(|| {
-                Claim::unmeasured(statement, "nothing measured, or too many ties")
-            })
+            let found = Claim::unchanged(statement, &pairs, same, margin, &mut generator());
+            found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
         }
         ClaimPlan::WiderGap {
             statement,
@@ -144,30 +149,54 @@ fn seed(all: &[Measured]) -> u64 {
 
 /// Norms at two points, a pair a seed; and whether both are of the same batches.
 fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<Samples<'a>>, bool) {
-    let others = noise(all, b);
-    let both = noise(all, a).into_iter().filter_map(|a| {
-        let b = others.iter().find(|b| b.seed == a.seed)?;
-        Some((a.measurement.noise_norms(), b.measurement.noise_norms()))
+    let both = matched(noise(all, a), &noise(all, b));
+    (both, same_batches(all, [&a.cell, &b.cell]))
+}
+
+/// Norms of two cells at every setting of the axes, a pair a setting and seed.
+fn scanned_pairs<'a>(all: &'a [Measured], [a, b]: [&String; 2]) -> (Vec<Samples<'a>>, bool) {
+    let of = |cell: &String| {
+        let found = all.iter().filter(move |m| m.cell.name == *cell);
+        found.flat_map(|m| &m.scanned).collect::<Vec<_>>()
+    };
+    let others = of(b);
+    let both = of(a).into_iter().flat_map(|a| {
+        let same = others
+            .iter()
+            .find(|b| (b.axis, &b.value) == (a.axis, &a.value));
+        let b = same.map_or(Vec::new(), |b| b.noise.iter().collect());
+        matched(a.noise.iter().collect(), &b)
     });
-    let batches = |point: &Point| {
-        let cell = all.iter().find(|m| m.cell.name == point.cell);
+    (both.collect(), same_batches(all, [a, b]))
+}
+
+/// The norms of two measurements each on the same seed.
+fn matched<'a>(a: Vec<&'a Noise>, b: &[&'a Noise]) -> Vec<Samples<'a>> {
+    let pair = |a: &'a Noise| {
+        let b = b.iter().find(|b| b.seed == a.seed)?;
+        Some((a.measurement.noise_norms(), b.measurement.noise_norms()))
+    };
+    a.into_iter().filter_map(pair).collect()
+}
+
+/// Whether the noise of two cells is of the same batches.
+fn same_batches(all: &[Measured], [a, b]: [&String; 2]) -> bool {
+    let batches = |name: &String| {
+        let cell = all.iter().find(|m| m.cell.name == *name);
         cell.map(|m| {
             let c = &m.cell.config;
             (&c.task, &c.corpus, &c.noise, c.model.seq_len)
         })
     };
-    (both.collect(), batches(a) == batches(b))
+    batches(a) == batches(b)
 }
 
-/// Claims about several seeds as one: their verdict where they agree, undecided where they do not; the numbers are those
-/// of the seed with the estimate in the middle.
+/// Claims about several seeds as one. A verdict that most seeds give and that no seed contradicts decides; the numbers
+/// are those of the seed with the estimate in the middle.
 fn combined(statement: &str, mut claims: Vec<Claim>) -> Claim {
     let seeds = claims.len();
-    let verdicts: Vec<String> = claims
-        .iter()
-        .map(|claim| claim.verdict.to_string())
-        .collect();
-    let agree = verdicts.iter().all(|verdict| *verdict == verdicts[0]);
+    let verdicts: Vec<Verdict> = claims.iter().map(|claim| claim.verdict).collect();
+    let words: Vec<String> = verdicts.iter().map(Verdict::to_string).collect();
     claims.sort_by(|a, b| {
         let estimate = |claim: &Claim| claim.estimate.map_or(f64::NAN, |e| e[0]);
         estimate(a).total_cmp(&estimate(b))
@@ -179,14 +208,22 @@ fn combined(statement: &str, mut claims: Vec<Claim>) -> Claim {
     match seeds {
         1 => middle,
         _ => Claim {
-            verdict: match agree {
-                true => middle.verdict,
-                false => Verdict::Undecided,
-            },
+            verdict: majority(&verdicts),
             of: format!("{}, on each of {seeds} seeds", middle.of),
-            test: format!("{}; seed by seed: {}", middle.test, verdicts.join(", ")),
+            test: format!("{}; seed by seed: {}", middle.test, words.join(", ")),
             ..middle
         },
+    }
+}
+
+/// The verdict of more than half, where none says the contrary.
+fn majority(verdicts: &[Verdict]) -> Verdict {
+    let count = |wanted| verdicts.iter().filter(|v| **v == wanted).count();
+    let (yes, no) = (count(Verdict::Reproduced), count(Verdict::NotReproduced));
+    match (2 * yes > verdicts.len(), 2 * no > verdicts.len()) {
+        (true, _) if no == 0 => Verdict::Reproduced,
+        (_, true) if yes == 0 => Verdict::NotReproduced,
+        _ => Verdict::Undecided,
     }
 }
 
@@ -300,6 +337,7 @@ fn diverged(statement: &str, [better, worse]: [&Row; 2], metric: &str) -> Claim 
 mod tests {
     use super::*;
     use crate::plan::Cell;
+    use crate::scan::Scanned;
     use crate::testing::{cell, even, measured, noise, pareto, plan, row};
 
     const SURE: [Option<f64>; 3] = [Some(1.0), Some(1.1), Some(0.9)];
@@ -500,6 +538,27 @@ mod tests {
         assert_eq!(seen(vec![small])[0].0, Verdict::NotReproduced);
     }
 
+    #[test]
+    fn most_seeds_decide_unless_one_says_the_contrary() {
+        let (yes, no, open) = (
+            Verdict::Reproduced,
+            Verdict::NotReproduced,
+            Verdict::Undecided,
+        );
+        for (seeds, verdict) in [
+            (&[yes, yes, yes][..], yes),
+            (&[yes, open, yes], yes),
+            (&[open, yes, open], open),
+            (&[yes, open], open),
+            (&[yes, no, yes], open),
+            (&[no, no, open], no),
+            (&[no, no, yes], open),
+            (&[open, open, open], open),
+        ] {
+            assert_eq!(majority(seeds), verdict, "{seeds:?}");
+        }
+    }
+
     /// The cells with the noise of these seeds at step 5, heavy or light.
     fn noisy<'a>(cells: &'a [Cell; 2], seeds: [&[(u64, bool)]; 2]) -> Vec<Measured<'a>> {
         let of = |(cell, seeds): (&'a Cell, &[(u64, bool)])| {
@@ -517,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_that_agree_decide_and_others_do_not() {
+    fn seeds_that_agree_decide_and_contrary_ones_do_not() {
         let cells = ["a", "b"].map(|name| cell(name, &[0, 5]));
         let lines = "[[claims]]\nkind = \"infinite-variance\"\nstatement = \"heavy\"\ncell = \"a\"\nstep = 5\n\
                      [[claims]]\nkind = \"light\"\nstatement = \"light\"\ncell = \"a\"\nstep = 5\n\
@@ -582,5 +641,40 @@ mod tests {
             of(&[(4, true)], &[(4, false)]),
             "the bootstrap is keyed"
         );
+    }
+    #[test]
+    fn scans_are_compared_setting_by_setting_and_seed_by_seed() {
+        let cells = ["a", "b"].map(|name| cell(name, &[]));
+        let lines = "[[axes]]\ntitle = \"batch\"\nkey = \"noise.batch_size\"\nvalues = [1, 8]\n\
+                     [[claims]]\nkind = \"heavier-throughout\"\nstatement = \"a is heavier\"\nheavy = \"a\"\nlight = \"b\"\n";
+        let scanned = |value: &str, seeds: &[(u64, bool)]| Scanned {
+            cell: String::new(),
+            axis: 0,
+            value: value.into(),
+            noise: (seeds.iter())
+                .map(|(seed, heavy)| match heavy {
+                    true => noise(0, *seed, &pareto(1.2, 2000), &[]),
+                    false => noise(0, *seed, &even(2000), &[]),
+                })
+                .collect(),
+        };
+        let of = |a: Vec<Scanned>, b: Vec<Scanned>| {
+            let mut all = cells.each_ref().map(measured);
+            (all[0].scanned, all[1].scanned) = (a, b);
+            judged(&plan(lines), &all).remove(0)
+        };
+        let (heavy, light) = ([(3, true), (4, true)], [(3, false), (4, false)]);
+        let found = of(
+            vec![scanned("1", &heavy), scanned("8", &heavy)],
+            vec![scanned("8", &light), scanned("1", &light)],
+        );
+        assert_eq!((found.verdict, found.n), (Verdict::Reproduced, 8000));
+        // What only one of the two has is left out: a value, a seed.
+        let found = of(
+            vec![scanned("1", &heavy), scanned("8", &light)],
+            vec![scanned("8", &[(4, true)]), scanned("2", &light)],
+        );
+        assert_eq!((found.verdict, found.n), (Verdict::NotReproduced, 2000));
+        assert_eq!(of(vec![], vec![]).test, NO_INDEX);
     }
 }

@@ -36,7 +36,7 @@ pub enum DataKind {
     Words,
     /// Images: a folder of classes, CIFAR binaries or IDX files.
     Images,
-    /// Questions: a SQuAD v1.1 file.
+    /// Questions: a SQuAD v1.1 file, or the folder of the two published ones.
     Questions,
 }
 
@@ -52,7 +52,7 @@ pub struct Data {
     pub images: Option<PathBuf>,
     /// `--questions`.
     pub questions: Option<PathBuf>,
-    /// `--weights`: a pre-trained BERT.
+    /// `--weights`: a pre-trained BERT; of a folder with a subfolder named as the cell, that one.
     pub weights: Option<PathBuf>,
 }
 
@@ -175,6 +175,15 @@ pub enum ClaimPlan {
         /// The lighter one.
         light: Point,
     },
+    /// The noise of one cell has a heavier tail than that of another, over all settings of the axes.
+    HeavierThroughout {
+        /// In words.
+        statement: String,
+        /// The heavier cell.
+        heavy: String,
+        /// The lighter cell.
+        light: String,
+    },
     /// The tail does not change from one step to another.
     Unchanged {
         /// In words.
@@ -264,6 +273,12 @@ impl ClaimPlan {
             }
             | Self::Unchanged { from: a, to: b, .. } => {
                 measured(&a.cell, a.step).and_then(|()| measured(&b.cell, b.step))
+            }
+            Self::HeavierThroughout { .. } if plan.axes.is_empty() => {
+                Err("a claim is about all settings of the axes, and there are no axes".into())
+            }
+            Self::HeavierThroughout { heavy, light, .. } => {
+                find(heavy).and_then(|_| find(light)).map(drop)
             }
             Self::Ahead { cell, .. } => raced(cell),
             Self::WiderGap { wide, narrow, .. } => {
@@ -398,7 +413,10 @@ impl Plan {
         let model = table.get("model").and_then(|model| model.as_table());
         let pretrained = model.is_some_and(|model| model.contains_key("weights"));
         match (&data.weights, pretrained) {
-            (Some(path), true) => set("model.weights", path),
+            (Some(path), true) => {
+                let own = path.join(name);
+                set("model.weights", if own.is_dir() { &own } else { path });
+            }
             (None, true) => {
                 return Err(Error::Config {
                     key: format!("cells.{name}"),
@@ -413,8 +431,10 @@ impl Plan {
 
 const IMAGES: &str = "a folder with a subfolder of JPEG or PNG files for each class, CIFAR-10 in its binary form, or \
     IDX files (the Debian package dataset-fashion-mnist has such)";
-const QUESTIONS: &str = "a SQuAD v1.1 file in JSON";
-const WEIGHTS: &str = "a folder with the config.json, model.safetensors and vocab.txt of a BERT, as Hugging Face has it";
+const QUESTIONS: &str = "a SQuAD v1.1 file in JSON, of which articles are held out, or a folder with train-v1.1.json \
+    and dev-v1.1.json";
+const WEIGHTS: &str = "a folder with the config.json, model.safetensors and vocab.txt of a BERT, as Hugging Face has \
+    it, or one with such a subfolder for each cell";
 
 /// Lays `over` on `table`, key by key.
 fn merge(table: &mut Table, over: &Table) {
@@ -470,6 +490,32 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_with_weights_of_its_own_takes_those() {
+        let text = PLAN
+            .replace("model.layers = 5", "model.weights = \"\"")
+            .replace(
+                "title = \"A\"",
+                "title = \"A\"\nconfig = { model.weights = \"\" }",
+            );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        let data = Data {
+            weights: Some(folder.path().into()),
+            ..Data::default()
+        };
+        let cells = Plan::parse("plan", &text)
+            .unwrap()
+            .cells(&data, &[])
+            .unwrap();
+        let weights: Vec<_> = cells
+            .iter()
+            .map(|c| c.config.model.weights.as_deref())
+            .collect();
+        let expected = [folder.path().into(), folder.path().join("b")];
+        assert_eq!(weights, expected.each_ref().map(|path| path.to_str()));
+    }
+
+    #[test]
     fn recalled_numbers_say_so() {
         let recalled = "[recalled]\ncaption = \"loss\"\nheader = [\"\", \"6\"]\nrows = [[\"Adam\", \"1.9\"]]\n[defaults]";
         let plan = Plan::parse("plan", &PLAN.replacen("[defaults]", recalled, 1)).unwrap();
@@ -493,6 +539,14 @@ mod tests {
         assert!(problem(&images).contains("cells.a: needs --images"));
         let weights = PLAN.replace("model.layers = 5", "model.weights = \"\"");
         assert!(problem(&weights).contains("cells.b: needs --weights"));
+        let throughout = |light: &str| {
+            format!(
+                "{PLAN}\n[[claims]]\nkind = \"heavier-throughout\"\nstatement = \"\"\nheavy = \"a\"\nlight = \"{light}\"\n"
+            )
+        };
+        assert!(problem(&throughout("b")).contains("there are no axes"));
+        let axes = "\n[[axes]]\ntitle = \"\"\nkey = \"step\"\nvalues = [0]";
+        assert!(problem(&(throughout("c") + axes)).contains("the cell 'c', which is not there"));
         assert!(problem(&PLAN.replace("margin", "margn")).contains("my plan"));
         assert!(problem(&PLAN.replace("layers", "lajers")).contains("model.layers"));
     }

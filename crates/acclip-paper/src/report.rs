@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 
 /// Layers in a table of tails by layer: those with the largest share of the noise.
 const MOST_LAYERS: usize = 24;
+/// Layers whose densities are drawn: again those with the largest share.
+const DRAWN_LAYERS: usize = 6;
 
 /// The sections of the report.
 ///
@@ -212,10 +214,13 @@ fn by_layer(measured: &Measured) -> Result<Option<Section>, Error> {
     };
     let mut largest: Vec<usize> = (0..gradients.layers.len()).collect();
     largest.sort_by(|a, b| share(*b).total_cmp(&share(*a)));
-    largest.truncate(MOST_LAYERS);
-    largest.sort_unstable();
+    let in_order = |most: usize| {
+        let mut layers = largest[..most.min(largest.len())].to_vec();
+        layers.sort_unstable();
+        layers
+    };
     let mut rows = Vec::new();
-    for layer in largest {
+    for layer in in_order(MOST_LAYERS) {
         let mut row = vec![
             gradients.layers[layer].clone(),
             gradients.layer_sizes[layer].to_string(),
@@ -237,19 +242,48 @@ fn by_layer(measured: &Measured) -> Result<Option<Section>, Error> {
     }
     let mut header = strings(["layer", "entries"]);
     header.extend(steps.iter().map(|noise| format!("step {}", noise.step)));
+    let mut items = vec![Item::Table(Table {
+        caption: format!(
+            "Verdicts on the norm of each layer’s noise, for the {MOST_LAYERS} layers with most of it; ξ is the \
+             extreme-value index. Of many layers a few are misjudged."
+        ),
+        header,
+        rows,
+        numeric: vec![1],
+        highlight: None,
+    })];
+    if steps.len() > 1 {
+        items.push(Item::Grid {
+            caption: format!(
+                "Densities of the noise norms of single layers at several steps, each in units of its own mean: the \
+                 {DRAWN_LAYERS} layers with most noise at step {}.",
+                first.step
+            ),
+            columns: 2,
+            figures: layer_overlays(&steps, &in_order(DRAWN_LAYERS))?,
+        });
+    }
     Ok(Some(Section {
         title: format!("{}: by layer", measured.cell.title),
-        items: vec![Item::Table(Table {
-            caption: format!(
-                "Verdicts on the norm of each layer’s noise, for the {MOST_LAYERS} layers with most of it; ξ is the \
-                 extreme-value index. Of many layers a few are misjudged."
-            ),
-            header,
-            rows,
-            numeric: vec![1],
-            highlight: None,
-        })],
+        items,
     }))
+}
+
+/// The overlay of Figure 2 for single layers; steps at which a layer does not move are left out.
+fn layer_overlays(steps: &[&Noise], layers: &[usize]) -> Result<Vec<Figure>, Error> {
+    let figure = |&layer: &usize| {
+        let moves = |norms: &[f64]| norms.iter().any(|norm| *norm > 0.0);
+        let samples: Vec<(String, &[f64])> = steps
+            .iter()
+            .map(|noise| (noise.step, &noise.measurement.gradients.noise))
+            .map(|(step, noise)| (format!("step {step}"), &*noise.norms.layers[layer]))
+            .filter(|(_, norms)| moves(norms))
+            .collect();
+        let title = &steps[0].measurement.gradients.layers[layer];
+        (!samples.is_empty()).then(|| overlay(title, &samples))
+    };
+    let figures: Result<Vec<Figure>, _> = layers.iter().filter_map(figure).collect();
+    Ok(figures?)
 }
 
 /// Table and curves of a race.
@@ -498,6 +532,15 @@ mod tests {
             assert!(row[2].starts_with("light, ξ"), "{row:?}");
             assert!(row[3].starts_with("infinite-variance, ξ"), "{row:?}");
         }
+        let Item::Grid { figures, .. } = &section.items[1] else {
+            panic!("the densities come after the table")
+        };
+        let drawn: Vec<&str> = figures.iter().map(|figure| figure.title.as_str()).collect();
+        assert_eq!(drawn, expected[1..7]);
+        for figure in figures {
+            let names: Vec<&str> = figure.series.iter().map(|s| s.name.as_str()).collect();
+            assert_eq!(names, ["step 0", "step 5"]);
+        }
         found.noise.truncate(0);
         assert!(by_layer(&found).unwrap().is_none());
         found
@@ -508,6 +551,11 @@ mod tests {
             panic!("a table is the only item")
         };
         assert_eq!(table.rows[1], ["b", "1", "does not move"]);
+        assert_eq!(
+            section.items.len(),
+            1,
+            "with one step there is nothing to lay over"
+        );
     }
 
     #[test]

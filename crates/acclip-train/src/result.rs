@@ -95,11 +95,13 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    /// A metric after the last step: `loss`, `accuracy` or one of the scores; `None` if diverged or if there is no such.
+    /// A metric after the last step: `loss`, `accuracy`, one of the scores, or `train_loss`, the mean of the training
+    /// batches since the validation before; `None` if diverged or if there is no such.
     pub fn metric(&self, name: &str) -> Option<f64> {
         match name {
             "loss" => self.valid_loss,
             "accuracy" => self.valid_accuracy,
+            "train_loss" if self.diverged_at.is_none() => self.curve.last()?.train_loss,
             name => self.scores.get(name).copied(),
         }
     }

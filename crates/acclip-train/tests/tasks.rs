@@ -323,6 +323,75 @@ fn accumulation_equals_the_large_batch() {
     }
 }
 
+/// A whole pass a step, without dropout: every step has the same batch, and steps too small to count see the same loss.
+#[test]
+fn a_step_can_be_a_whole_pass_over_the_first_words() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two columns of 33 words: 4 segments of 8.
+    let more = [
+        "corpus.max_words=66",
+        "train.batch_size=2",
+        "train.accumulate=4",
+        "train.steps=3",
+        "train.eval_every=1",
+        "model.dropout=0.0",
+        "optimizer.learning_rate=1e-12",
+    ];
+    let losses = |more: &[&str]| -> Vec<f64> {
+        let config = config(folder.path(), "language-model", more);
+        let dataset = Dataset::load(&config, None).unwrap();
+        let run_folder = tempfile::tempdir().unwrap();
+        let result = run(&config, &dataset, run_folder.path(), 0).unwrap();
+        let losses = result.curve.iter().filter_map(|v| v.train_loss).collect();
+        assert_eq!(result.metric("train_loss"), result.curve[3].train_loss);
+        losses
+    };
+    let apart = |x: &[f64]| x.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-6);
+    let whole = losses(&more);
+    assert!(whole.len() == 3 && !apart(&whole), "{whole:?}");
+    assert!(apart(&losses(
+        &[&more[..], &["train.accumulate=1"]].concat()
+    )));
+    assert!(apart(&losses(
+        &[&more[..], &["corpus.max_words=1000"]].concat()
+    )));
+}
+
+/// Of a folder as SQuAD is published, the development file is held out, whatever share was asked for.
+#[test]
+fn a_folder_of_questions_has_its_own_development_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = config(
+        folder.path(),
+        "question-answering",
+        &["train.eval_batches=1000"],
+    );
+    let text = fs::read_to_string(folder.path().join("squad.json")).unwrap();
+    let articles = |wanted: std::ops::Range<usize>| {
+        let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let all = file["data"].as_array().unwrap()[wanted].to_vec();
+        file["data"] = all.into();
+        file.to_string()
+    };
+    let published = folder.path().join("published");
+    fs::create_dir(&published).unwrap();
+    let mut config = whole.clone();
+    config.corpus.path = published.to_str().map(String::from);
+    fs::write(published.join("train-v1.1.json"), articles(0..5)).unwrap();
+    let missing = Dataset::load(&config, None).unwrap_err().to_string();
+    assert!(missing.contains("dev-v1.1.json"), "{missing}");
+    fs::write(published.join("dev-v1.1.json"), articles(5..8)).unwrap();
+    let facts = Dataset::load(&config, None).unwrap().facts;
+    let of_file = Dataset::load(&whole, None).unwrap().facts;
+    // Of the file, one article of the eight alike is held out.
+    assert_eq!(facts.train_examples, of_file.train_examples / 7 * 5);
+    assert_eq!(facts.valid_examples, of_file.valid_examples * 3);
+    assert_eq!(
+        facts.crc32, of_file.crc32,
+        "the same questions in the same order"
+    );
+}
+
 #[test]
 fn a_stalled_run_ends_early_and_at_the_same_step_after_a_resume() {
     let folder = tempfile::tempdir().unwrap();

@@ -75,11 +75,17 @@ impl TaskKind {
     /// What its runs are judged by; of masked tokens also the losses of single bins, with `train.frequency_bins`.
     fn metrics(self) -> &'static [&'static str] {
         match self {
-            TaskKind::MaskedLm => &["loss", "accuracy"],
-            TaskKind::Pretraining => &["loss", "accuracy", "masked_loss", "next_accuracy"],
-            TaskKind::QuestionAnswering => &["loss", "exact_match", "f1"],
-            TaskKind::LanguageModel => &["loss", "perplexity"],
-            TaskKind::ImageClassification => &["loss", "accuracy", "top5"],
+            TaskKind::MaskedLm => &["loss", "train_loss", "accuracy"],
+            TaskKind::Pretraining => &[
+                "loss",
+                "train_loss",
+                "accuracy",
+                "masked_loss",
+                "next_accuracy",
+            ],
+            TaskKind::QuestionAnswering => &["loss", "train_loss", "exact_match", "f1"],
+            TaskKind::LanguageModel => &["loss", "train_loss", "perplexity"],
+            TaskKind::ImageClassification => &["loss", "train_loss", "accuracy", "top5"],
         }
     }
 }
@@ -88,8 +94,8 @@ impl TaskKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CorpusConfig {
     /// The data: UTF-8 text (a file or folder; absent: the embedded State of the Union addresses), for a language model
-    /// also a folder with `ptb.train.txt`, `wiki.train.tokens` or `train.txt` and the like; a SQuAD v1.1 file; images (a
-    /// folder of classes, CIFAR binaries, IDX files).
+    /// also a folder with `ptb.train.txt`, `wiki.train.tokens` or `train.txt` and the like; a SQuAD v1.1 file, or a
+    /// folder with `train-v1.1.json` and `dev-v1.1.json`; images (a folder of classes, CIFAR binaries, IDX files).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// `vocab.txt` or `tokenizer.json`; absent: a vocabulary is trained on the training documents.
@@ -97,6 +103,9 @@ pub struct CorpusConfig {
     pub vocab: Option<String>,
     /// Size of the vocabulary to train; of a language model, the most words.
     pub vocab_size: usize,
+    /// Of a language model: how many words to train on, the first of the text; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_words: Option<usize>,
     /// Whether words are masked whole, rather than single tokens.
     pub whole_words: bool,
     /// The most masked tokens of a sequence (BERT: 20 of 128 tokens, 77 of 512).

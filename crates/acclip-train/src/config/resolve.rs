@@ -206,6 +206,7 @@ fn complete() -> Config {
             vocab: Some(String::new()),
             vocab_size: 0,
             whole_words: false,
+            max_words: Some(0),
             max_predictions: Some(0),
             copies: 0,
             held_out: 0.0,

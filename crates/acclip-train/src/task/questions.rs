@@ -1,6 +1,6 @@
 //! Question answering: BERT points at the answer's first and last token in windows of a context (SQuAD v1.1).
 //!
-//! Whole articles are held out. A validation takes evenly spaced questions of them, as many as `train.eval_batches`
+//! Of a file, whole articles are held out; of a folder as it is published, the questions of `dev-v1.1.json`. A validation takes evenly spaced questions of them, as many as `train.eval_batches`
 //! batches hold windows of; it is judged by the official exact match and F1, in per cent.
 
 use super::bert::{Start, describe, write};
@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+/// The names under which SQuAD v1.1 is published.
+const PUBLISHED: [&str; 2] = ["train-v1.1.json", "dev-v1.1.json"];
+
 /// Windows of training and held-out articles.
 pub(crate) struct Questions {
     pub tokenizer: Tokenizer,
@@ -34,15 +37,19 @@ struct Held {
 }
 
 impl Questions {
-    /// Reads the questions, splits them by article, and cuts contexts into windows.
+    /// Reads the questions to train on and those held out, and cuts contexts into windows.
     pub fn load(config: &Config, kept: Option<&Path>) -> Result<(Self, CorpusFacts), Error> {
         let path = config.corpus.path.as_deref().ok_or_else(|| {
             Error::config(
                 "corpus.path",
-                "name a SQuAD v1.1 file; there is none built in",
+                "name a SQuAD v1.1 file, or a folder with train-v1.1.json and dev-v1.1.json; there is none built in",
             )
         })?;
-        let squad = Squad::read(path)?;
+        let files = read(Path::new(path))?;
+        let (count, crc32) = (
+            files.iter().map(|file| file.questions.len()).sum::<usize>(),
+            checksum(&files),
+        );
         let tokenizer = tokenizer(config, kept, &[]).map_err(|error| match error {
             Error::Data(acclip_data::Error::Empty { .. }) => Error::config(
                 "corpus.vocab",
@@ -55,7 +62,10 @@ impl Questions {
             stride: config.questions.stride,
             max_question: config.questions.max_question,
         };
-        let (train, valid) = split(&squad, config)?;
+        let (train, valid) = match <[Squad; 2]>::try_from(files) {
+            Ok([train, valid]) => (train, valid),
+            Err(files) => split(&files[0], config)?,
+        };
         let windows = Windows::for_training(&train, &tokenizer, &options)?;
         let whole = Windows::for_prediction(&valid, &tokenizer, &options)?;
         let most = config
@@ -90,13 +100,12 @@ impl Questions {
         let facts = CorpusFacts {
             source: path.to_string(),
             content: format!(
-                "{} questions; of those to train on, {} have no answer where the file says and are left out, {} \
+                "{count} questions; of those to train on, {} have no answer where the file says and are left out, {} \
                  have theirs in no window",
-                squad.questions.len(),
                 windows.mismatched.len(),
                 windows.outside.len()
             ),
-            crc32: checksum(&squad),
+            crc32,
             labels: tokenizer.vocab_size(),
             train_examples: windows.len(),
             valid_examples: held.windows.len(),
@@ -110,7 +119,17 @@ impl Questions {
     }
 }
 
-/// Training and held-out questions: a share of the articles, at least one of each.
+/// The questions of a file; of a folder, those to train on and those held out.
+fn read(path: &Path) -> Result<Vec<Squad>, Error> {
+    let files = match path.is_dir() {
+        true => PUBLISHED.map(|name| path.join(name)).to_vec(),
+        false => vec![path.to_path_buf()],
+    };
+    let squads = files.iter().map(Squad::read);
+    Ok(squads.collect::<Result<_, _>>()?)
+}
+
+/// Training and held-out questions of one file: a share of the articles, at least one of each.
 fn split(squad: &Squad, config: &Config) -> Result<(Squad, Squad), Error> {
     let mut articles: Vec<&str> = squad.questions.iter().map(|q| &*q.article).collect();
     articles.sort_unstable();
@@ -144,9 +163,9 @@ fn thinned(squad: Squad, step: usize) -> Squad {
 }
 
 /// Checksum of ids, questions and contexts.
-fn checksum(squad: &Squad) -> u32 {
+fn checksum(files: &[Squad]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    for question in &squad.questions {
+    for question in files.iter().flat_map(|file| &file.questions) {
         for text in [&question.id, &question.question] {
             hasher.update(text.as_bytes());
             hasher.update(&[0]);

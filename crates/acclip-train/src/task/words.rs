@@ -44,7 +44,7 @@ impl Words {
             .as_deref()
             .map(Path::new)
             .filter(|path| WordCorpus::is_split(path));
-        let (words, what, crc32) = match ready {
+        let (mut words, what, crc32) = match ready {
             Some(folder) => {
                 let words = WordCorpus::read(folder, limits)?;
                 let what = format!("{} words", words.train.len());
@@ -58,6 +58,7 @@ impl Words {
                 (words, content(&corpus), checksum(&corpus))
             }
         };
+        words.train.truncate(c.max_words.unwrap_or(usize::MAX));
         let (batch, length) = (config.train.batch_size, config.model.seq_len);
         let xl = config.transformer_xl(words.vocabulary.len())?;
         let data = Self {
@@ -240,8 +241,12 @@ impl Task for LanguageModel<'_> {
     }
 
     fn label_counts(&self) -> Vec<f64> {
-        let counts = self.data.words.vocabulary.counts().iter();
-        counts.map(|count| *count as f64).collect()
+        let words = &self.data.words;
+        let mut counts = vec![0.0; words.vocabulary.len()];
+        for &id in &words.train {
+            counts[id as usize] += 1.0;
+        }
+        counts
     }
 
     fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
