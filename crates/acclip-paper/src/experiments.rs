@@ -61,7 +61,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
     ),
     experiment!(
         "rival",
-        "The rival explanations: large batches, and rare tokens"
+        "The rival explanations: full batches, and rare tokens"
     ),
 ];
 

@@ -6,12 +6,13 @@
 //! is stopped and resumed therefore gives the same bits as one that was not.
 //!
 //! With `train.accumulate` = k, a step has k batches, and its gradient is the mean of theirs. With `train.patience`
-//! = p, a run ends after p validations that are not better than the best before them.
+//! = p, a run ends after p validations that are not better than the best before them, and its model is that of the best.
 //!
 //! ```text
 //! FOLDER/metrics.jsonl   a line a step (loss, norms, clip rate), a line a validation
 //! FOLDER/tensorboard/    the same as TensorBoard's event file, where `train.tensorboard` is on
 //! FOLDER/checkpoints/    the newest two, and those of the steps `train.keep`
+//! FOLDER/best/           that of the best validation, with `train.patience`
 //! FOLDER/result.json     how it ended; where this is, the run is over
 //! ```
 
@@ -35,6 +36,10 @@ use std::sync::Arc;
 const STATE: &str = "optimizer/";
 /// Where a checkpoint keeps what the task carries.
 const CARRIED: &str = "carried/";
+/// The folder of the checkpoints of a run.
+const CHECKPOINTS: &str = "checkpoints";
+/// The folder of the checkpoint of the best validation.
+const BEST: &str = "best";
 /// A loss beyond this many times that of a uniform guess counts as diverged.
 const DIVERGED: f64 = 10.0;
 
@@ -115,11 +120,12 @@ pub fn train(
 /// # Errors
 /// [`Error::Io`] if its folder cannot be read.
 pub fn checkpointed_steps(folder: &Path) -> Result<Vec<u64>, Error> {
-    checkpoint::steps(&folder.join("checkpoints"))
+    checkpoint::steps(&folder.join(CHECKPOINTS))
 }
 
-/// Writes the model of the newest checkpoint of the run in `folder` into `folder/model`, in the form in which others
-/// read it: Hugging Face's or torchvision's; of questions, the predictions as well.
+/// Writes the model of the newest checkpoint of the run in `folder`, or with `train.patience` that of the best
+/// validation, into `folder/model`, in the form in which others read it: Hugging Face's or torchvision's; of questions,
+/// the predictions as well.
 ///
 /// # Errors
 /// [`Error::RunFolder`] if there is no checkpoint; [`Error::Io`].
@@ -131,7 +137,11 @@ pub fn export(
 ) -> Result<PathBuf, Error> {
     let task = dataset.task(config)?;
     let warn = |text: &str| control.progress.warn(text);
-    let (_, params, carried) = checkpointed(folder, None, &*task, &warn)?;
+    let kept = match folder.join(BEST) {
+        best if best.is_dir() => best,
+        _ => folder.join(CHECKPOINTS),
+    };
+    let (_, params, carried) = read_checkpoint(&kept, None, &*task, &warn)?;
     let model = folder.join("model");
     fs::create_dir_all(&model).map_err(Error::io("create", &model))?;
     task.export(&Arc::new(params), &carried, &model)?;
@@ -145,26 +155,34 @@ pub(crate) fn checkpointed(
     task: &dyn Task,
     warn: &dyn Fn(&str),
 ) -> Result<(u64, Vec<f32>, Carried), Error> {
-    let checkpoints = folder.join("checkpoints");
+    read_checkpoint(&folder.join(CHECKPOINTS), step, task, warn)
+}
+
+fn read_checkpoint(
+    checkpoints: &Path,
+    step: Option<u64>,
+    task: &dyn Task,
+    warn: &dyn Fn(&str),
+) -> Result<(u64, Vec<f32>, Carried), Error> {
     let refuse = |problem: String| Error::RunFolder {
-        path: folder.to_path_buf(),
+        path: checkpoints.parent().unwrap_or(checkpoints).to_path_buf(),
         problem,
     };
-    let steps = checkpointed_steps(folder)?;
+    let steps = checkpoint::steps(checkpoints)?;
     let found = match step {
         Some(step) if !steps.is_empty() && !steps.contains(&step) => {
             let problem = format!("has no checkpoint of step {step}; it has those of {steps:?}");
             return Err(refuse(problem));
         }
-        Some(step) if !steps.is_empty() => Some(Checkpoint::<Record>::load(&checkpoints, step)?),
-        _ => Checkpoint::<Record>::newest(&checkpoints, warn)?,
+        Some(step) if !steps.is_empty() => Some(Checkpoint::<Record>::load(checkpoints, step)?),
+        _ => Checkpoint::<Record>::newest(checkpoints, warn)?,
     };
     let mut found = found.ok_or_else(|| {
         refuse("has no checkpoint to measure at; name the folder of an `acclip train` run".into())
     })?;
     let layout = layout(task.parameters())?;
     let step = found.meta.step;
-    let params = take(&mut found, "params", &layout, &checkpoints)?;
+    let params = take(&mut found, "params", &layout, checkpoints)?;
     Ok((step, params, take_carried(&mut found)))
 }
 
@@ -207,7 +225,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn checkpoints(&self) -> PathBuf {
-        self.folder.join("checkpoints")
+        self.folder.join(CHECKPOINTS)
     }
 
     /// Trains from the current step to the end, or until it diverges or is asked to stop.
@@ -245,6 +263,9 @@ impl<'a> Trainer<'a> {
                 log.write(&line)?;
                 if let Metrics::Validation(validation) = &line {
                     message = format!("validation loss {:.3}", validation.loss);
+                }
+                if train.patience > 0 && self.is_best() {
+                    self.save_in(&self.folder.join(BEST), |_| Keep::UntilNext)?;
                 }
             }
             if let Metrics::Diverged { step, .. } = line {
@@ -291,6 +312,14 @@ impl<'a> Trainer<'a> {
         let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
         let (before, last) = losses.split_at(losses.len() - patience);
         best(last) >= best(before)
+    }
+
+    /// Whether no validation was as good as the last.
+    fn is_best(&self) -> bool {
+        let Some((last, before)) = self.curve.split_last() else {
+            return false;
+        };
+        before.iter().all(|v| v.loss > last.loss)
     }
 
     /// Loss and gradient of the batch of step `t`, the mean over its parts.
@@ -415,8 +444,17 @@ impl<'a> Trainer<'a> {
         )
     }
 
-    /// Writes a checkpoint of the current step.
+    /// Writes a checkpoint of the current step among those of the run.
     fn save(&self) -> Result<(), Error> {
+        self.save_in(&self.checkpoints(), |t| match t {
+            t if self.config.train.keep.contains(&t) => Keep::Always,
+            t if self.is_planned(t) => Keep::Newest,
+            _ => Keep::UntilNext,
+        })
+    }
+
+    /// Writes a checkpoint of the current step.
+    fn save_in(&self, folder: &Path, keep: impl Fn(u64) -> Keep) -> Result<(), Error> {
         let params = self.layout.blocks().map(|(block, range)| {
             let values = Array::F32(self.params[range].to_vec());
             (
@@ -448,12 +486,7 @@ impl<'a> Trainer<'a> {
             curve: self.curve.clone(),
             timing: self.timing,
         };
-        let keep = |t: u64| match t {
-            t if self.config.train.keep.contains(&t) => Keep::Always,
-            t if self.is_planned(t) => Keep::Newest,
-            _ => Keep::UntilNext,
-        };
-        Checkpoint { meta, arrays }.save(&self.checkpoints(), self.state.t, keep)
+        Checkpoint { meta, arrays }.save(folder, self.state.t, keep)
     }
 
     /// Takes over parameters, optimizer state and step from a checkpoint.

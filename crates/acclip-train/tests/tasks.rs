@@ -417,6 +417,47 @@ fn a_stalled_run_ends_early_and_at_the_same_step_after_a_resume() {
     assert_eq!(resumed.curve, result.curve);
 }
 
+/// A run that is first good and then bad: what is exported is what was good, after a resume as well.
+#[test]
+fn with_patience_the_best_model_is_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    let more = [
+        "train.steps=40",
+        "train.eval_every=2",
+        "train.patience=3",
+        "train.checkpoint_every=4",
+        "train.schedule=constant",
+        "train.warmup=30",
+        "optimizer.name=sgd-momentum",
+        "optimizer.learning_rate=30",
+    ];
+    let config = config(folder.path(), "masked-lm", &more);
+    let dataset = Dataset::load(&config, None).unwrap();
+    let [straight, broken] = ["a", "b"].map(|name| folder.path().join(name));
+    let result = run(&config, &dataset, &straight, 0).unwrap();
+    let best = result.curve.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+    let best = best.unwrap().step;
+    assert!(result.steps > best && best > 0, "{result:?}");
+    let mut of_best = config.clone();
+    (of_best.train.steps, of_best.train.patience) = (best, 0);
+    let short = folder.path().join("short");
+    run(&of_best, &dataset, &short, 0).unwrap();
+    let model = |config: &Config, folder: &Path| {
+        let model = export(config, &dataset, folder, control).unwrap();
+        fs::read(model.join("model.safetensors")).unwrap()
+    };
+    let expected = model(&of_best, &short);
+    assert!(model(&config, &straight) == expected);
+    assert!(run(&config, &dataset, &broken, best + 1).is_none());
+    run(&config, &dataset, &broken, 0).unwrap();
+    assert!(model(&config, &broken) == expected);
+}
+
 /// The gradient of a segment depends neither on its company nor on where in the text it stands: each has as many words
 /// before it.
 #[test]

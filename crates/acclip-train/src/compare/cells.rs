@@ -115,7 +115,7 @@ pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Result<Vec<Cel
 }
 
 /// What thresholds are measured in: the gradient at initialisation, as the training has it (its
-/// batch size, its dropout).
+/// batch size, its dropout, averaged over as many batches).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     /// Median of ‖g‖.
@@ -156,18 +156,31 @@ impl Scale {
     ) -> Result<Outcome<Self>, Error> {
         let cell = Self::cell(config);
         Ok(match cell.measure(dataset, root, control)? {
-            Outcome::Done(measurement) => Outcome::Done(Self::of(&measurement)),
+            Outcome::Done(measurement) => {
+                Outcome::Done(Self::of(&measurement, config.train.accumulate))
+            }
             Outcome::Interrupted => Outcome::Interrupted,
         })
     }
 
-    fn of(measurement: &Measurement) -> Self {
-        let norm = median(measurement.grad_norms());
+    fn of(measurement: &Measurement, accumulate: usize) -> Self {
+        let single = median(measurement.grad_norms());
+        let norm = averaged(single, measurement.gradients.mean_grad_norm, accumulate);
         Self {
             norm,
             coordinate: norm / (measurement.gradients.dimension as f64).sqrt(),
         }
     }
+}
+
+/// The norm of a mean of `count` gradients of norm `norm`, whose own mean has the norm `mean`: noise averages out.
+fn averaged(norm: f64, mean: f64, count: usize) -> f64 {
+    if count == 1 {
+        return norm;
+    }
+    let mean = mean.min(norm);
+    let noise = norm * norm - mean * mean;
+    (mean * mean + noise / count as f64).sqrt()
 }
 
 /// Resamples for [`tail_difference`].
@@ -246,8 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn the_noise_of_accumulated_gradients_averages_out_and_their_mean_does_not() {
+        assert_eq!(averaged(5.0, 3.0, 1), 5.0);
+        assert!((averaged(5.0, 3.0, 4) - 13.0_f64.sqrt()).abs() < 1e-12);
+        assert!((averaged(5.0, 3.0, 1_000_000) - 3.0).abs() < 1e-4);
+        let few = averaged(2.0, 3.0, 4);
+        assert_eq!(few, 2.0, "a mean of few gradients can be too long");
+    }
+
+    #[test]
     fn thresholds_are_measured_in_norms_and_in_coordinates() {
-        let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()));
+        let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()), 1);
         assert_eq!((scale.norm, scale.coordinate), (5.0, 0.5));
     }
 

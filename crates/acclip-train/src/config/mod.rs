@@ -220,12 +220,13 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// Steps between validations.
     pub eval_every: u64,
-    /// Bins of about equal shares of all tokens, from the most frequent to the rarest, by which a validation of masked
+    /// Bins of about equal shares of all tokens, from the rarest to the most frequent, by which a validation of masked
     /// tokens splits its loss; 0: none.
     pub frequency_bins: usize,
     /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
-    /// Ends the run after so many validations that are not better than the best before them; 0: never.
+    /// Ends the run after so many validations that are not better than the best before them, and exports the model of the
+    /// best; 0: never.
     pub patience: usize,
     /// Steps between checkpoints, of which the newest two are kept.
     pub checkpoint_every: u64,
