@@ -378,7 +378,7 @@ fn a_folder_of_questions_has_its_own_development_file() {
     let mut config = whole.clone();
     config.corpus.path = published.to_str().map(String::from);
     fs::write(published.join("train-v1.1.json"), articles(0..5)).unwrap();
-    let missing = Dataset::load(&config, None).unwrap_err().to_string();
+    let missing = Dataset::load(&config, None).err().unwrap().to_string();
     assert!(missing.contains("dev-v1.1.json"), "{missing}");
     fs::write(published.join("dev-v1.1.json"), articles(5..8)).unwrap();
     let facts = Dataset::load(&config, None).unwrap().facts;
