@@ -338,8 +338,8 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     };
     run.folder.write_json("summary.json", &result)?;
     if result.diverged_at.is_none() {
-        let model = export(&run.config, &run.dataset, run.folder.path(), control)?;
-        note(&format!("model: {}", model.display()));
+        let (model, step) = export(&run.config, &run.dataset, run.folder.path(), control)?;
+        note(&format!("model of step {step}: {}", model.display()));
     }
     let curve = report::curve_table(std::slice::from_ref(&result));
     run.folder

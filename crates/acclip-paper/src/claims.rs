@@ -7,6 +7,7 @@ use acclip_data::{Purpose, rng};
 use acclip_train::compare::stats::{Paired, SIGNIFICANCE, holm};
 use acclip_train::compare::summary::Row;
 use acclip_train::{RunResult, is_loss};
+use std::collections::BTreeMap;
 
 /// The stream of the bootstraps.
 const BOOTSTRAP: Purpose = Purpose::new("claims");
@@ -40,10 +41,6 @@ fn adjusted(mut claims: Vec<Claim>) -> Vec<Claim> {
 fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
     let margin = plan.margin;
     let generator = || rng::stream(seed(all), BOOTSTRAP, i, 0);
-    let heavier = |statement: &str, (pairs, same): (Vec<Samples>, bool)| {
-        let found = Claim::heavier(statement, &pairs, same, margin, &mut generator());
-        found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
-    };
     match claim {
         ClaimPlan::InfiniteVariance {
             statement,
@@ -75,12 +72,16 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             statement,
             heavy,
             light,
-        } => heavier(statement, pairs(all, [heavy, light])),
-        ClaimPlan::HeavierThroughout {
+        } => {
+            let (pairs, same) = pairs(all, [heavy, light]);
+            let found = Claim::heavier(statement, &pairs, same, margin, &mut generator());
+            found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
+        }
+        ClaimPlan::HeavierOnAverage {
             statement,
             heavy,
             light,
-        } => heavier(statement, scanned_pairs(all, [heavy, light])),
+        } => heavier_on_average(statement, all, [heavy, light], margin),
         ClaimPlan::Unchanged {
             statement,
             from,
@@ -149,66 +150,77 @@ fn seed(all: &[Measured]) -> u64 {
 
 /// Norms at two points, a pair a seed; and whether both are of the same batches.
 fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<Samples<'a>>, bool) {
-    let both = matched(noise(all, a), &noise(all, b));
-    (both, same_batches(all, [&a.cell, &b.cell]))
-}
-
-/// Norms of two cells at every setting of the axes, a pair a setting and seed.
-fn scanned_pairs<'a>(all: &'a [Measured], [a, b]: [&String; 2]) -> (Vec<Samples<'a>>, bool) {
-    let of = |cell: &String| {
-        let found = all.iter().filter(move |m| m.cell.name == *cell);
-        found.flat_map(|m| &m.scanned).collect::<Vec<_>>()
-    };
-    let others = of(b);
-    let both = of(a).into_iter().flat_map(|a| {
-        let same = others
-            .iter()
-            .find(|b| (b.axis, &b.value) == (a.axis, &a.value));
-        let b = same.map_or(Vec::new(), |b| b.noise.iter().collect());
-        matched(a.noise.iter().collect(), &b)
-    });
-    (both.collect(), same_batches(all, [a, b]))
-}
-
-/// The norms of two measurements each on the same seed.
-fn matched<'a>(a: Vec<&'a Noise>, b: &[&'a Noise]) -> Vec<Samples<'a>> {
-    let pair = |a: &'a Noise| {
-        let b = b.iter().find(|b| b.seed == a.seed)?;
+    let others = noise(all, b);
+    let both = noise(all, a).into_iter().filter_map(|a| {
+        let b = others.iter().find(|b| b.seed == a.seed)?;
         Some((a.measurement.noise_norms(), b.measurement.noise_norms()))
-    };
-    a.into_iter().filter_map(pair).collect()
-}
-
-/// Whether the noise of two cells is of the same batches.
-fn same_batches(all: &[Measured], [a, b]: [&String; 2]) -> bool {
-    let batches = |name: &String| {
-        let cell = all.iter().find(|m| m.cell.name == *name);
+    });
+    let batches = |point: &Point| {
+        let cell = all.iter().find(|m| m.cell.name == point.cell);
         cell.map(|m| {
             let c = &m.cell.config;
             (&c.task, &c.corpus, &c.noise, c.model.seq_len)
         })
     };
-    batches(a) == batches(b)
+    (both.collect(), batches(a) == batches(b))
+}
+
+/// Whether the tail index of one cell is above that of another, averaged over the settings of the axes. Settings share
+/// batches and weights, and seeds do not: the test is over seeds.
+fn heavier_on_average(
+    statement: &str,
+    all: &[Measured],
+    cells: [&String; 2],
+    margin: f64,
+) -> Claim {
+    // ξ by seed and setting.
+    let of = |cell: &String| -> BTreeMap<(u64, usize, &str), f64> {
+        let found = all.iter().filter(|m| m.cell.name == *cell);
+        let scanned = found.flat_map(|m| &m.scanned);
+        let noise = scanned.flat_map(|s| s.noise.iter().map(move |noise| (s, noise)));
+        let xi = noise.filter_map(|(s, noise)| {
+            let xi = noise.diagnosis.evidence.moment?.xi.estimate;
+            Some(((noise.seed, s.axis, s.value.as_str()), xi))
+        });
+        xi.collect()
+    };
+    let [heavy, light] = cells.map(of);
+    let mut by_seed: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for (key, xi) in &heavy {
+        if let Some(other) = light.get(key) {
+            by_seed.entry(key.0).or_default().push(xi - other);
+        }
+    }
+    let settings = by_seed.values().map(Vec::len).max().unwrap_or(0);
+    let means = by_seed
+        .values()
+        .map(|x| x.iter().sum::<f64>() / x.len() as f64);
+    let effect =
+        format!("difference of extreme-value indices ξ = 1/α, mean over {settings} settings");
+    above_zero(statement, effect, &means.collect::<Vec<_>>(), margin)
 }
 
 /// Claims about several seeds as one. A verdict that most seeds give and that no seed contradicts decides; the numbers
-/// are those of the seed with the estimate in the middle.
-fn combined(statement: &str, mut claims: Vec<Claim>) -> Claim {
-    let seeds = claims.len();
+/// are those of the seed with the estimate in the middle of those that say so, or of all if it is undecided.
+fn combined(statement: &str, claims: Vec<Claim>) -> Claim {
     let verdicts: Vec<Verdict> = claims.iter().map(|claim| claim.verdict).collect();
-    let words: Vec<String> = verdicts.iter().map(Verdict::to_string).collect();
-    claims.sort_by(|a, b| {
+    let seeds = verdicts.len();
+    let verdict = majority(&verdicts);
+    let decides = |claim: &Claim| verdict == Verdict::Undecided || claim.verdict == verdict;
+    let mut deciding: Vec<Claim> = claims.into_iter().filter(decides).collect();
+    deciding.sort_by(|a, b| {
         let estimate = |claim: &Claim| claim.estimate.map_or(f64::NAN, |e| e[0]);
         estimate(a).total_cmp(&estimate(b))
     });
-    if claims.is_empty() {
+    if deciding.is_empty() {
         return Claim::unmeasured(statement, "nothing was measured");
     }
-    let middle = claims.swap_remove(seeds / 2);
+    let middle = deciding.swap_remove(deciding.len() / 2);
+    let words: Vec<String> = verdicts.iter().map(Verdict::to_string).collect();
     match seeds {
         1 => middle,
         _ => Claim {
-            verdict: majority(&verdicts),
+            verdict,
             of: format!("{}, on each of {seeds} seeds", middle.of),
             test: format!("{}; seed by seed: {}", middle.test, words.join(", ")),
             ..middle
@@ -603,6 +615,9 @@ mod tests {
             (one[0].verdict, one[0].n, one[0].of.as_str()),
             (Reproduced, 2000, "batches")
         );
+        // Most say so, and the numbers are those of one that does.
+        let most = of(&[(3, true), (4, true)]);
+        assert_eq!(verdicts(&most)[0], Reproduced);
         let none = of(&[]);
         assert_eq!(
             (none[0].verdict, none[0].test.as_str()),
@@ -642,39 +657,64 @@ mod tests {
             "the bootstrap is keyed"
         );
     }
+
     #[test]
-    fn scans_are_compared_setting_by_setting_and_seed_by_seed() {
+    fn scans_are_compared_setting_by_setting_and_tested_over_seeds() {
         let cells = ["a", "b"].map(|name| cell(name, &[]));
-        let lines = "[[axes]]\ntitle = \"batch\"\nkey = \"noise.batch_size\"\nvalues = [1, 8]\n\
-                     [[claims]]\nkind = \"heavier-throughout\"\nstatement = \"a is heavier\"\nheavy = \"a\"\nlight = \"b\"\n";
-        let scanned = |value: &str, seeds: &[(u64, bool)]| Scanned {
+        let axis =
+            |key: &str| format!("[[axes]]\ntitle = \"\"\nkey = \"{key}\"\nvalues = [1, 8]\n");
+        let lines = axis("noise.batch_size")
+            + &axis("model.layers")
+            + "[[claims]]\nkind = \"heavier-on-average\"\nstatement = \"\"\nheavy = \"a\"\nlight = \"b\"\n";
+        let scanned = |axis: usize, value: &str, alphas: &[(u64, f64)]| Scanned {
             cell: String::new(),
-            axis: 0,
+            axis,
             value: value.into(),
-            noise: (seeds.iter())
-                .map(|(seed, heavy)| match heavy {
-                    true => noise(0, *seed, &pareto(1.2, 2000), &[]),
-                    false => noise(0, *seed, &even(2000), &[]),
-                })
+            noise: (alphas.iter())
+                .map(|(seed, alpha)| noise(0, *seed, &pareto(*alpha, 2000), &[]))
                 .collect(),
         };
         let of = |a: Vec<Scanned>, b: Vec<Scanned>| {
             let mut all = cells.each_ref().map(measured);
             (all[0].scanned, all[1].scanned) = (a, b);
-            judged(&plan(lines), &all).remove(0)
+            judged(&plan(&lines), &all).remove(0)
         };
-        let (heavy, light) = ([(3, true), (4, true)], [(3, false), (4, false)]);
+        let heavy = [(3, 1.2), (4, 1.25), (5, 1.3)];
+        let light = [(3, 3.0), (4, 3.0), (5, 3.0)];
+        let xi = |alpha: f64| {
+            let found = noise(0, 0, &pareto(alpha, 2000), &[]).diagnosis;
+            found.evidence.moment.unwrap().xi.estimate
+        };
+        // The value 8 of the other axis says the opposite, and counts as much.
         let found = of(
-            vec![scanned("1", &heavy), scanned("8", &heavy)],
-            vec![scanned("8", &light), scanned("1", &light)],
+            vec![
+                scanned(0, "1", &heavy),
+                scanned(0, "8", &heavy),
+                scanned(1, "8", &light),
+            ],
+            vec![
+                scanned(1, "8", &heavy),
+                scanned(0, "8", &light),
+                scanned(0, "1", &light),
+            ],
         );
-        assert_eq!((found.verdict, found.n), (Verdict::Reproduced, 8000));
+        assert_eq!((found.verdict, found.n), (Verdict::Reproduced, 3));
+        let expected = (xi(1.2) + xi(1.25) + xi(1.3)) / 9.0 - xi(3.0) / 3.0;
+        assert!(
+            (found.estimate.unwrap()[0] - expected).abs() < 1e-12,
+            "{found:?}"
+        );
+        assert!(
+            found.effect.ends_with("mean over 3 settings"),
+            "{}",
+            found.effect
+        );
         // What only one of the two has is left out: a value, a seed.
         let found = of(
-            vec![scanned("1", &heavy), scanned("8", &light)],
-            vec![scanned("8", &[(4, true)]), scanned("2", &light)],
+            vec![scanned(0, "1", &heavy), scanned(0, "8", &light)],
+            vec![scanned(0, "8", &heavy[1..]), scanned(1, "1", &light)],
         );
-        assert_eq!((found.verdict, found.n), (Verdict::NotReproduced, 2000));
-        assert_eq!(of(vec![], vec![]).test, NO_INDEX);
+        assert_eq!((found.verdict, found.n), (Verdict::NotReproduced, 2));
+        assert_eq!(of(vec![], vec![]).test, "fewer than two seeds");
     }
 }

@@ -52,7 +52,7 @@ pub struct Data {
     pub images: Option<PathBuf>,
     /// `--questions`.
     pub questions: Option<PathBuf>,
-    /// `--weights`: a pre-trained BERT; of a folder with a subfolder named as the cell, that one.
+    /// `--weights`: a pre-trained BERT; where several cells take one, a folder with a subfolder for each of them.
     pub weights: Option<PathBuf>,
 }
 
@@ -175,8 +175,8 @@ pub enum ClaimPlan {
         /// The lighter one.
         light: Point,
     },
-    /// The noise of one cell has a heavier tail than that of another, over all settings of the axes.
-    HeavierThroughout {
+    /// The noise of one cell has a heavier tail than that of another, on average over the settings of the axes.
+    HeavierOnAverage {
         /// In words.
         statement: String,
         /// The heavier cell.
@@ -274,10 +274,10 @@ impl ClaimPlan {
             | Self::Unchanged { from: a, to: b, .. } => {
                 measured(&a.cell, a.step).and_then(|()| measured(&b.cell, b.step))
             }
-            Self::HeavierThroughout { .. } if plan.axes.is_empty() => {
+            Self::HeavierOnAverage { .. } if plan.axes.is_empty() => {
                 Err("a claim is about all settings of the axes, and there are no axes".into())
             }
-            Self::HeavierThroughout { heavy, light, .. } => {
+            Self::HeavierOnAverage { heavy, light, .. } => {
                 find(heavy).and_then(|_| find(light)).map(drop)
             }
             Self::Ahead { cell, .. } => raced(cell),
@@ -357,8 +357,7 @@ impl Plan {
     /// [`Error::Config`] for a key or value that is wrong, and where data is needed that was not given.
     pub fn cells(&self, data: &Data, settings: &[String]) -> Result<Vec<Cell>, Error> {
         let cell = |(name, plan): (&String, &CellPlan)| {
-            let mut table = self.defaults.clone();
-            merge(&mut table, &plan.config);
+            let table = self.table(plan);
             let text = toml::to_string(&table).expect("a table is valid TOML");
             let mut all = self.paths(name, plan, &table, data)?;
             all.extend_from_slice(settings);
@@ -378,6 +377,20 @@ impl Plan {
             }
         }
         Ok(cells)
+    }
+
+    /// The keys of a cell: the defaults, and what it has besides.
+    fn table(&self, cell: &CellPlan) -> Table {
+        let mut table = self.defaults.clone();
+        merge(&mut table, &cell.config);
+        table
+    }
+
+    /// The cells that begin with weights from elsewhere.
+    fn pretrained(&self) -> impl Iterator<Item = &String> {
+        let cells = self.cells.iter();
+        let pretrained = cells.filter(|(_, cell)| is_pretrained(&self.table(cell)));
+        pretrained.map(|(name, _)| name)
     }
 
     /// The settings that name the data of a cell.
@@ -410,12 +423,21 @@ impl Plan {
                 });
             }
         }
-        let model = table.get("model").and_then(|model| model.as_table());
-        let pretrained = model.is_some_and(|model| model.contains_key("weights"));
-        match (&data.weights, pretrained) {
+        match (&data.weights, is_pretrained(table)) {
+            (Some(path), true) if self.pretrained().count() == 1 => set("model.weights", path),
             (Some(path), true) => {
                 let own = path.join(name);
-                set("model.weights", if own.is_dir() { &own } else { path });
+                if !own.is_dir() {
+                    return Err(Error::Config {
+                        key: format!("cells.{name}"),
+                        problem: format!(
+                            "has weights of its own: {} is no folder; give one with a subfolder for each of {}",
+                            own.display(),
+                            self.pretrained().cloned().collect::<Vec<_>>().join(", ")
+                        ),
+                    });
+                }
+                set("model.weights", &own);
             }
             (None, true) => {
                 return Err(Error::Config {
@@ -435,6 +457,12 @@ const QUESTIONS: &str = "a SQuAD v1.1 file in JSON, of which articles are held o
     and dev-v1.1.json";
 const WEIGHTS: &str = "a folder with the config.json, model.safetensors and vocab.txt of a BERT, as Hugging Face has \
     it, or one with such a subfolder for each cell";
+
+/// Whether a cell begins with weights from elsewhere.
+fn is_pretrained(table: &Table) -> bool {
+    let model = table.get("model").and_then(|model| model.as_table());
+    model.is_some_and(|model| model.contains_key("weights"))
+}
 
 /// Lays `over` on `table`, key by key.
 fn merge(table: &mut Table, over: &Table) {
@@ -490,29 +518,33 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_with_weights_of_its_own_takes_those() {
-        let text = PLAN
-            .replace("model.layers = 5", "model.weights = \"\"")
-            .replace(
-                "title = \"A\"",
-                "title = \"A\"\nconfig = { model.weights = \"\" }",
-            );
+    fn several_cells_have_weights_of_their_own_and_one_takes_those_that_are_given() {
+        let one = PLAN.replace("model.layers = 5", "model.weights = \"\"");
+        let both = one.replace(
+            "title = \"A\"",
+            "title = \"A\"\nconfig = { model.weights = \"\" }",
+        );
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("b")).unwrap();
         let data = Data {
             weights: Some(folder.path().into()),
             ..Data::default()
         };
-        let cells = Plan::parse("plan", &text)
-            .unwrap()
-            .cells(&data, &[])
-            .unwrap();
-        let weights: Vec<_> = cells
-            .iter()
-            .map(|c| c.config.model.weights.as_deref())
-            .collect();
-        let expected = [folder.path().into(), folder.path().join("b")];
-        assert_eq!(weights, expected.each_ref().map(|path| path.to_str()));
+        let weights = |text: &str| {
+            let cells = Plan::parse("plan", text).unwrap().cells(&data, &[])?;
+            Ok(cells.into_iter().map(|c| c.config.model.weights).collect())
+        };
+        let path = |name: &str| Some(folder.path().join(name).to_str().unwrap().to_string());
+        let found: Result<Vec<_>, Error> = weights(&one);
+        let given = folder.path().to_str().map(String::from);
+        assert_eq!(found.unwrap(), [None, given]);
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let missing = weights(&both).unwrap_err().to_string();
+        assert!(
+            missing.contains("cells.b: ") && missing.contains("for each of a, b"),
+            "{missing}"
+        );
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        assert_eq!(weights(&both).unwrap(), [path("a"), path("b")]);
     }
 
     #[test]
@@ -539,14 +571,14 @@ mod tests {
         assert!(problem(&images).contains("cells.a: needs --images"));
         let weights = PLAN.replace("model.layers = 5", "model.weights = \"\"");
         assert!(problem(&weights).contains("cells.b: needs --weights"));
-        let throughout = |light: &str| {
+        let on_average = |light: &str| {
             format!(
-                "{PLAN}\n[[claims]]\nkind = \"heavier-throughout\"\nstatement = \"\"\nheavy = \"a\"\nlight = \"{light}\"\n"
+                "{PLAN}\n[[claims]]\nkind = \"heavier-on-average\"\nstatement = \"\"\nheavy = \"a\"\nlight = \"{light}\"\n"
             )
         };
-        assert!(problem(&throughout("b")).contains("there are no axes"));
+        assert!(problem(&on_average("b")).contains("there are no axes"));
         let axes = "\n[[axes]]\ntitle = \"\"\nkey = \"step\"\nvalues = [0]";
-        assert!(problem(&(throughout("c") + axes)).contains("the cell 'c', which is not there"));
+        assert!(problem(&(on_average("c") + axes)).contains("the cell 'c', which is not there"));
         assert!(problem(&PLAN.replace("margin", "margn")).contains("my plan"));
         assert!(problem(&PLAN.replace("layers", "lajers")).contains("model.layers"));
     }

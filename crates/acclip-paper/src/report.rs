@@ -280,10 +280,15 @@ fn layer_overlays(steps: &[&Noise], layers: &[usize]) -> Result<Vec<Figure>, Err
             .filter(|(_, norms)| moves(norms))
             .collect();
         let title = &steps[0].measurement.gradients.layers[layer];
-        (!samples.is_empty()).then(|| overlay(title, &samples))
+        (!samples.is_empty()).then(|| {
+            let figure = overlay(title, &samples)?;
+            Ok(Figure {
+                caption: String::new(), // that of the grid
+                ..figure
+            })
+        })
     };
-    let figures: Result<Vec<Figure>, _> = layers.iter().filter_map(figure).collect();
-    Ok(figures?)
+    layers.iter().filter_map(figure).collect()
 }
 
 /// Table and curves of a race.
@@ -368,6 +373,7 @@ fn race_table(measured: &Measured) -> Table {
             row.optimizer.clone(),
             row.against_winner(),
             spread(of("loss"), 1.0, 4),
+            spread(of("train_loss"), 1.0, 4),
             spread(of("accuracy"), 100.0, 2),
         ];
         cells.extend(scores.iter().map(|name| spread(of(name), 1.0, 2)));
@@ -382,14 +388,20 @@ fn race_table(measured: &Measured) -> Table {
         ]);
         cells
     };
-    let mut header = strings(["optimizer", "by loss", "loss", "accuracy (%)"]);
+    let mut header = strings([
+        "optimizer",
+        "by loss",
+        "loss",
+        "training loss",
+        "accuracy (%)",
+    ]);
     header.extend(scores.iter().map(|name| name.replace('_', " ")));
     header.extend(strings(["learning rate", "threshold", "clipped"]));
     let compare = &measured.cell.config.compare;
     Table {
         caption: format!(
             "{} settings of each optimizer were tried on one seed, chosen by {}, and run again on {} fresh seeds: mean ± \
-             standard deviation. Paired t-tests against the best by loss, Holm-adjusted. (edge): the best learning \
+             standard deviation; the training loss is that of the steps since the last validation but one. Paired t-tests against the best by loss, Holm-adjusted. (edge): the best learning \
              rate was the smallest or the largest tried.",
             measured.settings, compare.judge, compare.seeds
         ),
@@ -435,6 +447,7 @@ mod tests {
             "optimizer",
             "by loss",
             "loss",
+            "training loss",
             "accuracy (%)",
             "masked loss",
             "next accuracy",
@@ -444,13 +457,14 @@ mod tests {
             "clipped",
         ];
         assert_eq!(table.header, header);
-        assert_eq!(table.numeric, (2..10).collect::<Vec<_>>());
+        assert_eq!(table.numeric, (2..11).collect::<Vec<_>>());
         // Of 1 and 2 the standard deviation is 1/√2; of e and e² it is (e² − e)/√2.
         let rows = [
             [
                 "x",
                 "best",
                 "1.5000 ± 0.7071",
+                "3.0000 ± 1.4142",
                 "37.50 ± 17.68",
                 "0.75 ± 0.35",
                 "0.15 ± 0.07",
@@ -463,6 +477,7 @@ mod tests {
                 "y",
                 "diverged on 1 of 2 seeds",
                 "4.0000 ± 0.0000",
+                "8.0000 ± 0.0000",
                 "100.00 ± 0.00",
                 "2.00 ± 0.00",
                 "0.40 ± 0.00",
@@ -471,7 +486,9 @@ mod tests {
                 "–",
                 "50.0 %",
             ],
-            ["z", "diverged", "–", "–", "–", "–", "–", "–", "–", "50.0 %"],
+            [
+                "z", "diverged", "–", "–", "–", "–", "–", "–", "–", "–", "50.0 %",
+            ],
         ];
         assert_eq!(table.rows, rows);
         let says = "6 settings of each optimizer were tried on one seed, chosen by loss, and run again on 2 fresh";

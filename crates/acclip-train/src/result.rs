@@ -101,7 +101,10 @@ impl RunResult {
         match name {
             "loss" => self.valid_loss,
             "accuracy" => self.valid_accuracy,
-            "train_loss" if self.diverged_at.is_none() => self.curve.last()?.train_loss,
+            "train_loss" => {
+                let last = self.curve.last().filter(|_| self.diverged_at.is_none());
+                last?.train_loss
+            }
             name => self.scores.get(name).copied(),
         }
     }

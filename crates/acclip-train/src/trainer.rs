@@ -18,7 +18,7 @@
 
 use crate::adapter::layout;
 use crate::checkpoint::{self, Array, Checkpoint, Keep};
-use crate::files::{read, write_json};
+use crate::files::{read, remove, write_json};
 use crate::metrics::{Metrics, MetricsLog};
 use crate::result::{Clock, Outcome, RunResult, Timing, Validation};
 use crate::task::{Ask, Carried, Place, Scores, Task};
@@ -123,9 +123,16 @@ pub fn checkpointed_steps(folder: &Path) -> Result<Vec<u64>, Error> {
     checkpoint::steps(&folder.join(CHECKPOINTS))
 }
 
+/// Removes the checkpoints of the run in `folder`.
+pub(crate) fn remove_checkpoints(folder: &Path) -> Result<(), Error> {
+    [CHECKPOINTS, BEST]
+        .iter()
+        .try_for_each(|name| remove(&folder.join(name)))
+}
+
 /// Writes the model of the newest checkpoint of the run in `folder`, or with `train.patience` that of the best
 /// validation, into `folder/model`, in the form in which others read it: Hugging Face's or torchvision's; of questions,
-/// the predictions as well.
+/// the predictions as well. Returns that folder and the step of the model.
 ///
 /// # Errors
 /// [`Error::RunFolder`] if there is no checkpoint; [`Error::Io`].
@@ -134,18 +141,18 @@ pub fn export(
     dataset: &Dataset,
     folder: &Path,
     control: Control,
-) -> Result<PathBuf, Error> {
+) -> Result<(PathBuf, u64), Error> {
     let task = dataset.task(config)?;
     let warn = |text: &str| control.progress.warn(text);
     let kept = match folder.join(BEST) {
         best if best.is_dir() => best,
         _ => folder.join(CHECKPOINTS),
     };
-    let (_, params, carried) = read_checkpoint(&kept, None, &*task, &warn)?;
+    let (step, params, carried) = read_checkpoint(&kept, None, &*task, &warn)?;
     let model = folder.join("model");
     fs::create_dir_all(&model).map_err(Error::io("create", &model))?;
     task.export(&Arc::new(params), &carried, &model)?;
-    Ok(model)
+    Ok((model, step))
 }
 
 /// The step, the parameters and what is carried, of a checkpoint in a run's folder, the newest if no step is named.
@@ -242,6 +249,7 @@ impl<'a> Trainer<'a> {
             if let Metrics::Diverged { step, .. } = line {
                 diverged_at = Some(step);
             }
+            self.keep_if_best()?;
             if train.keep.contains(&0) {
                 log.flush()?;
                 self.save()?;
@@ -264,9 +272,7 @@ impl<'a> Trainer<'a> {
                 if let Metrics::Validation(validation) = &line {
                     message = format!("validation loss {:.3}", validation.loss);
                 }
-                if train.patience > 0 && self.is_best() {
-                    self.save_in(&self.folder.join(BEST), |_| Keep::UntilNext)?;
-                }
+                self.keep_if_best()?;
             }
             if let Metrics::Diverged { step, .. } = line {
                 diverged_at = Some(step);
@@ -314,12 +320,16 @@ impl<'a> Trainer<'a> {
         best(last) >= best(before)
     }
 
-    /// Whether no validation was as good as the last.
-    fn is_best(&self) -> bool {
-        let Some((last, before)) = self.curve.split_last() else {
-            return false;
-        };
-        before.iter().all(|v| v.loss > last.loss)
+    /// With `train.patience`, keeps the checkpoint of the last validation if none before it was as good.
+    fn keep_if_best(&self) -> Result<(), Error> {
+        match self.curve.split_last() {
+            Some((last, before))
+                if self.config.train.patience > 0 && before.iter().all(|v| v.loss > last.loss) =>
+            {
+                self.save_in(&self.folder.join(BEST), |_| Keep::UntilNext)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Loss and gradient of the batch of step `t`, the mean over its parts.

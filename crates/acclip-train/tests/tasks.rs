@@ -355,6 +355,10 @@ fn a_step_can_be_a_whole_pass_over_the_first_words() {
     assert!(apart(&losses(
         &[&more[..], &["corpus.max_words=1000"]].concat()
     )));
+    let too_many = ["corpus.max_words=1000000"];
+    let too_many = config(folder.path(), "language-model", &too_many);
+    let problem = Dataset::load(&too_many, None).err().unwrap().to_string();
+    assert!(problem.contains("1000000 is more than the "), "{problem}");
 }
 
 /// Of a folder as SQuAD is published, the development file is held out, whatever share was asked for.
@@ -386,10 +390,10 @@ fn a_folder_of_questions_has_its_own_development_file() {
     // Of the file, one article of the eight alike is held out.
     assert_eq!(facts.train_examples, of_file.train_examples / 7 * 5);
     assert_eq!(facts.valid_examples, of_file.valid_examples * 3);
-    assert_eq!(
-        facts.crc32, of_file.crc32,
-        "the same questions in the same order"
-    );
+    fs::write(published.join("train-v1.1.json"), articles(0..6)).unwrap();
+    fs::write(published.join("dev-v1.1.json"), articles(6..8)).unwrap();
+    let other = Dataset::load(&config, None).unwrap().facts;
+    assert_ne!(facts.crc32, other.crc32, "another split of the same");
 }
 
 #[test]
@@ -448,7 +452,8 @@ fn with_patience_the_best_model_is_exported() {
     let short = folder.path().join("short");
     run(&of_best, &dataset, &short, 0).unwrap();
     let model = |config: &Config, folder: &Path| {
-        let model = export(config, &dataset, folder, control).unwrap();
+        let (model, step) = export(config, &dataset, folder, control).unwrap();
+        assert_eq!(step, best);
         fs::read(model.join("model.safetensors")).unwrap()
     };
     let expected = model(&of_best, &short);
@@ -456,6 +461,14 @@ fn with_patience_the_best_model_is_exported() {
     assert!(run(&config, &dataset, &broken, best + 1).is_none());
     run(&config, &dataset, &broken, 0).unwrap();
     assert!(model(&config, &broken) == expected);
+    // Worse from the start: the best is what the run began with.
+    let mut worse = config.clone();
+    (worse.optimizer.learning_rate, worse.train.warmup) = (1e3, 0);
+    let folder = folder.path().join("worse");
+    let result = run(&worse, &dataset, &folder, 0).unwrap();
+    let mut later = result.curve.iter().skip(1);
+    assert!(later.all(|v| v.loss > result.curve[0].loss));
+    assert_eq!(export(&worse, &dataset, &folder, control).unwrap().1, 0);
 }
 
 /// The gradient of a segment depends neither on its company nor on where in the text it stands: each has as many words
@@ -490,7 +503,7 @@ fn what_is_exported_is_read_again() {
         let first = config(&at, task, &[]);
         let dataset = Dataset::load(&first, None).unwrap();
         let trained = run(&first, &dataset, &at.join("run"), 0).unwrap();
-        let model = export(&first, &dataset, &at.join("run"), control).unwrap();
+        let (model, _) = export(&first, &dataset, &at.join("run"), control).unwrap();
         let weights = match task {
             "image-classification" => model.join("model.safetensors"),
             _ => model.clone(),

@@ -57,7 +57,7 @@ impl Cell {
         }
     }
 
-    /// Measures, or reads what was measured before.
+    /// Measures, or reads what was measured before; `None` where no threshold is tried.
     pub fn measure(
         &self,
         dataset: &Dataset,
@@ -118,7 +118,7 @@ pub(super) fn later(config: &Config, root: &Path, run: &Trial) -> Result<Vec<Cel
 /// batch size, its dropout, averaged over as many batches).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
-    /// Median of ‖g‖.
+    /// Median of ‖g‖; of accumulated batches, √(‖∇f‖² + tr Σ / k).
     pub norm: f64,
     /// The same over √d: the size of a coordinate if all were equal.
     pub coordinate: f64,
@@ -138,8 +138,18 @@ impl Scale {
         cell
     }
 
-    /// Whether there is data for it.
+    /// Whether an optimizer has thresholds to be tried.
+    fn is_needed(config: &Config) -> bool {
+        let compare = &config.compare;
+        let mut grids = compare.optimizers.iter().map(|name| &compare.grid[name]);
+        grids.any(|grid| !grid.threshold.is_empty())
+    }
+
+    /// Whether there is data for it, where it is needed.
     pub fn check(config: &Config, dataset: &Dataset) -> Result<(), Error> {
+        if !Self::is_needed(config) {
+            return Ok(());
+        }
         let enough = dataset.check_noise(&Self::cell(config).config);
         enough.map_err(|error| match error {
             Error::Config { problem, .. } => Error::config("train.batch_size", problem),
@@ -153,34 +163,30 @@ impl Scale {
         dataset: &Dataset,
         root: &Path,
         control: Control,
-    ) -> Result<Outcome<Self>, Error> {
+    ) -> Result<Outcome<Option<Self>>, Error> {
+        if !Self::is_needed(config) {
+            return Ok(Outcome::Done(None));
+        }
         let cell = Self::cell(config);
         Ok(match cell.measure(dataset, root, control)? {
             Outcome::Done(measurement) => {
-                Outcome::Done(Self::of(&measurement, config.train.accumulate))
+                Outcome::Done(Some(Self::of(&measurement, config.train.accumulate)))
             }
             Outcome::Interrupted => Outcome::Interrupted,
         })
     }
 
     fn of(measurement: &Measurement, accumulate: usize) -> Self {
-        let single = median(measurement.grad_norms());
-        let norm = averaged(single, measurement.gradients.mean_grad_norm, accumulate);
+        let scale = &measurement.gradients.noise.whole.scale;
+        let norm = match accumulate {
+            1 => median(measurement.grad_norms()),
+            k => (scale.squared_mean.max(0.0) + scale.trace / k as f64).sqrt(),
+        };
         Self {
             norm,
             coordinate: norm / (measurement.gradients.dimension as f64).sqrt(),
         }
     }
-}
-
-/// The norm of a mean of `count` gradients of norm `norm`, whose own mean has the norm `mean`: noise averages out.
-fn averaged(norm: f64, mean: f64, count: usize) -> f64 {
-    if count == 1 {
-        return norm;
-    }
-    let mean = mean.min(norm);
-    let noise = norm * norm - mean * mean;
-    (mean * mean + noise / count as f64).sqrt()
 }
 
 /// Resamples for [`tail_difference`].
@@ -259,18 +265,15 @@ mod tests {
     }
 
     #[test]
-    fn the_noise_of_accumulated_gradients_averages_out_and_their_mean_does_not() {
-        assert_eq!(averaged(5.0, 3.0, 1), 5.0);
-        assert!((averaged(5.0, 3.0, 4) - 13.0_f64.sqrt()).abs() < 1e-12);
-        assert!((averaged(5.0, 3.0, 1_000_000) - 3.0).abs() < 1e-4);
-        let few = averaged(2.0, 3.0, 4);
-        assert_eq!(few, 2.0, "a mean of few gradients can be too long");
-    }
-
-    #[test]
     fn thresholds_are_measured_in_norms_and_in_coordinates() {
         let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()), 1);
         assert_eq!((scale.norm, scale.coordinate), (5.0, 0.5));
+        // ‖∇f‖² = 1 and tr Σ = 1: the mean of four has a quarter of the noise.
+        let scale = Scale::of(&measurement([3.0, 9.0, 5.0].into_iter()), 4);
+        assert_eq!(
+            (scale.norm, scale.coordinate),
+            (1.25_f64.sqrt(), 1.25_f64.sqrt() / 10.0)
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod trials;
 mod words;
 mod workers;
 
-use crate::files::remove;
+use crate::trainer::remove_checkpoints;
 use crate::{Config, Control, Dataset, Error, Outcome, RunFolder, Timing};
 use cells::{Cell, Scale};
 use std::path::Path;
@@ -133,7 +133,7 @@ pub fn race(
     let winner = trials::winners_first(&finals, &rows).cloned();
     let kept = winner.as_ref().map(|trial| &trial.name);
     for trial in finals.iter().filter(|trial| Some(&trial.name) != kept) {
-        remove(&root.join(&trial.name).join("checkpoints"))?;
+        remove_checkpoints(&root.join(&trial.name))?;
     }
     let mut speed = Timing::default();
     for result in tuned.iter().chain(&results) {

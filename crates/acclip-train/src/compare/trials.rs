@@ -3,7 +3,8 @@
 use super::cells::Scale;
 use super::summary::Row;
 use crate::config::{Grid, SEEDS_APART, optimizer};
-use crate::files::{remove, write_atomic};
+use crate::files::write_atomic;
+use crate::trainer::remove_checkpoints;
 use crate::{Config, Control, Dataset, Error, Outcome, RunResult, train};
 use acclip_optim::Hyper;
 use std::fs;
@@ -37,14 +38,14 @@ impl Trial {
         if let Outcome::Done(_) = outcome
             && !kept
         {
-            remove(&folder.join("checkpoints"))?;
+            remove_checkpoints(&folder)?;
         }
         Ok(outcome)
     }
 }
 
 /// Every setting of every optimizer, in the order of the table.
-pub(super) fn tuning(config: &Config, scale: Scale) -> Vec<Trial> {
+pub(super) fn tuning(config: &Config, scale: Option<Scale>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for name in &config.compare.optimizers {
         let grid = &config.compare.grid[name];
@@ -65,12 +66,13 @@ pub(super) fn tuning(config: &Config, scale: Scale) -> Vec<Trial> {
 }
 
 /// Learning rates × thresholds of one optimizer.
-fn settings(name: &str, grid: &Grid, rates: &[f64], scale: Scale) -> Vec<(f64, Hyper)> {
+fn settings(name: &str, grid: &Grid, rates: &[f64], scale: Option<Scale>) -> Vec<(f64, Hyper)> {
     let fixed = optimizer(name, &grid.hyper)
         .expect("checked with the configuration")
         .hyper();
     let with = |threshold: f64| {
         let mut hyper = grid.hyper;
+        let scale = scale.expect("it is measured where there are thresholds");
         match fixed.max_norm.is_some() {
             true => hyper.max_norm = Some(threshold * scale.norm),
             false => hyper.tau = Some(threshold * scale.coordinate),
@@ -129,10 +131,10 @@ pub(super) fn winners_first<'a>(finals: &'a [Trial], rows: &[Row]) -> Option<&'a
 mod tests {
     use super::*;
 
-    const SCALE: Scale = Scale {
+    const SCALE: Option<Scale> = Some(Scale {
         norm: 2.0,
         coordinate: 0.1,
-    };
+    });
 
     fn config(settings: &[&str]) -> Config {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();

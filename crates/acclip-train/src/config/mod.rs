@@ -226,7 +226,7 @@ pub struct TrainConfig {
     /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
     /// Ends the run after so many validations that are not better than the best before them, and exports the model of the
-    /// best; 0: never.
+    /// best, that with the lowest loss; 0: never. Results are those of the last step all the same.
     pub patience: usize,
     /// Steps between checkpoints, of which the newest two are kept.
     pub checkpoint_every: u64,
@@ -310,7 +310,7 @@ pub const MIN_BATCHES: usize = 20;
 pub struct CompareConfig {
     /// The optimizers, by name.
     pub optimizers: Vec<String>,
-    /// By what the best setting of each is chosen on the tuning seed: `loss`, `accuracy` or a score of the task.
+    /// By what the best setting of each is chosen on the tuning seed: `loss`, `train_loss`, `accuracy` or a score of the task.
     pub judge: String,
     /// Fresh seeds on which each optimizer's best setting is run again.
     pub seeds: usize,
@@ -518,6 +518,10 @@ impl Config {
         if self.corpus.vocab.is_some() && !tokens {
             let problem = "is for BERT; leave it out: a language model takes the words of its text, and images have none";
             return Err(Error::config("corpus.vocab", problem));
+        }
+        if self.corpus.max_words.is_some() && self.task != TaskKind::LanguageModel {
+            let problem = "only the task language-model counts words; leave it out";
+            return Err(Error::config("corpus.max_words", problem));
         }
         self.check_model()?;
         self.optimizer()?;

@@ -1,7 +1,8 @@
 //! Question answering: BERT points at the answer's first and last token in windows of a context (SQuAD v1.1).
 //!
-//! Of a file, whole articles are held out; of a folder as it is published, the questions of `dev-v1.1.json`. A validation takes evenly spaced questions of them, as many as `train.eval_batches`
-//! batches hold windows of; it is judged by the official exact match and F1, in per cent.
+//! Of a file, whole articles are held out; of a folder with the files as they are published, the questions of the
+//! development file. A validation takes evenly spaced questions of them, as many as `train.eval_batches` batches hold
+//! windows of; it is judged by the official exact match and F1, in per cent.
 
 use super::bert::{Start, describe, write};
 use super::masked_lm::counts;
@@ -45,11 +46,9 @@ impl Questions {
                 "name a SQuAD v1.1 file, or a folder with train-v1.1.json and dev-v1.1.json; there is none built in",
             )
         })?;
-        let files = read(Path::new(path))?;
-        let (count, crc32) = (
-            files.iter().map(|file| file.questions.len()).sum::<usize>(),
-            checksum(&files),
-        );
+        let [train, valid] = read(Path::new(path), config)?;
+        let count = train.questions.len() + valid.questions.len();
+        let crc32 = checksum([&train, &valid]);
         let tokenizer = tokenizer(config, kept, &[]).map_err(|error| match error {
             Error::Data(acclip_data::Error::Empty { .. }) => Error::config(
                 "corpus.vocab",
@@ -61,10 +60,6 @@ impl Questions {
             max_len: config.model.seq_len,
             stride: config.questions.stride,
             max_question: config.questions.max_question,
-        };
-        let (train, valid) = match <[Squad; 2]>::try_from(files) {
-            Ok([train, valid]) => (train, valid),
-            Err(files) => split(&files[0], config)?,
         };
         let windows = Windows::for_training(&train, &tokenizer, &options)?;
         let whole = Windows::for_prediction(&valid, &tokenizer, &options)?;
@@ -119,18 +114,19 @@ impl Questions {
     }
 }
 
-/// The questions of a file; of a folder, those to train on and those held out.
-fn read(path: &Path) -> Result<Vec<Squad>, Error> {
-    let files = match path.is_dir() {
-        true => PUBLISHED.map(|name| path.join(name)).to_vec(),
-        false => vec![path.to_path_buf()],
-    };
-    let squads = files.iter().map(Squad::read);
-    Ok(squads.collect::<Result<_, _>>()?)
+/// Training and held-out questions.
+fn read(path: &Path, config: &Config) -> Result<[Squad; 2], Error> {
+    match path.is_dir() {
+        true => {
+            let [train, valid] = PUBLISHED.map(|name| Squad::read(path.join(name)));
+            Ok([train?, valid?])
+        }
+        false => split(&Squad::read(path)?, config),
+    }
 }
 
 /// Training and held-out questions of one file: a share of the articles, at least one of each.
-fn split(squad: &Squad, config: &Config) -> Result<(Squad, Squad), Error> {
+fn split(squad: &Squad, config: &Config) -> Result<[Squad; 2], Error> {
     let mut articles: Vec<&str> = squad.questions.iter().map(|q| &*q.article).collect();
     articles.sort_unstable();
     articles.dedup();
@@ -150,7 +146,7 @@ fn split(squad: &Squad, config: &Config) -> Result<(Squad, Squad), Error> {
             ..squad.clone()
         }
     };
-    Ok((part(false), part(true)))
+    Ok([part(false), part(true)])
 }
 
 /// Every `step`-th question.
@@ -162,15 +158,17 @@ fn thinned(squad: Squad, step: usize) -> Squad {
     }
 }
 
-/// Checksum of ids, questions and contexts.
-fn checksum(files: &[Squad]) -> u32 {
+/// Checksum of ids, questions and contexts, and of which are held out.
+fn checksum(parts: [&Squad; 2]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    for question in files.iter().flat_map(|file| &file.questions) {
-        for text in [&question.id, &question.question] {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
+    for part in parts {
+        for question in &part.questions {
+            for text in [&question.id, &question.question, &*question.context] {
+                hasher.update(text.as_bytes());
+                hasher.update(&[0]);
+            }
         }
-        hasher.update(question.context.as_bytes());
+        hasher.update(&[1]);
     }
     hasher.finalize()
 }

@@ -58,7 +58,15 @@ impl Words {
                 (words, content(&corpus), checksum(&corpus))
             }
         };
-        words.train.truncate(c.max_words.unwrap_or(usize::MAX));
+        if let Some(most) = c.max_words {
+            let whole = words.train.len();
+            if most > whole {
+                let problem =
+                    format!("{most} is more than the {whole} words to train on; leave it out");
+                return Err(Error::config("corpus.max_words", problem));
+            }
+            words.train.truncate(most);
+        }
         let (batch, length) = (config.train.batch_size, config.model.seq_len);
         let xl = config.transformer_xl(words.vocabulary.len())?;
         let data = Self {
@@ -72,7 +80,8 @@ impl Words {
         let facts = CorpusFacts {
             source: source(config),
             content: format!(
-                "{what}; {:.1} % of the held-out words are unknown",
+                "{what}; trained on {} words; {:.1} % of the held-out words are unknown",
+                data.words.train.len(),
                 100.0 * vocabulary.unknown_share(&data.words.valid)
             ),
             crc32,
@@ -242,11 +251,8 @@ impl Task for LanguageModel<'_> {
 
     fn label_counts(&self) -> Vec<f64> {
         let words = &self.data.words;
-        let mut counts = vec![0.0; words.vocabulary.len()];
-        for &id in &words.train {
-            counts[id as usize] += 1.0;
-        }
-        counts
+        let counts = acclip_data::counts(&words.train, words.vocabulary.len());
+        counts.into_iter().map(|count| count as f64).collect()
     }
 
     fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
