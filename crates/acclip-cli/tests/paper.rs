@@ -78,15 +78,15 @@ fn a_refused_experiment_leaves_no_folder() {
         ),
         (
             "rival --text text.txt --set compare.judge=acuracy",
-            &["compare.judge", "'accuracy'"],
+            &["compare.judge", "train_loss"],
         ),
         (
             "rival --text text.txt --set train.frequency_bins=0",
             &["loss_rarest_tokens"],
         ),
         (
-            "rival --text text.txt --set train.batch_size=20 --set train.accumulate=1",
-            &["train.batch_size", "needs 400"],
+            "rival --text text.txt",
+            &["corpus.max_words", "8208 is more than the "],
         ),
         // Batches of 64 and sequences of 128 come later in the scan than those that fit.
         (
@@ -240,8 +240,16 @@ fn figure_4_ends_with_claims_and_a_kill_changes_nothing() {
 #[test]
 fn in_a_race_a_diverging_optimizer_is_a_result() {
     let place = Place::new();
+    // As many words as a full batch takes.
+    let document = |d: usize| {
+        let words = (0..400).map(|i| format!("w{}", (d * 31 + i * i * 7 + i) % 97));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let documents: Vec<String> = (0..25).map(document).collect();
+    place.write("long.txt", documents.join("\n\n").as_bytes());
+    let tiny = TINY.replace("--set model.size=nano ", "");
     let line = format!(
-        "paper rival --text text.txt {TINY} --set train.steps=12 --set train.accumulate=1 --set train.eval_every=6 \
+        "paper rival --text long.txt {tiny} --set train.steps=12 --set train.accumulate=1 --set train.eval_every=6 \
          --set train.frequency_bins=4 --set compare.grid.adam.learning_rate=[0.003,0.01] \
          --set compare.grid.sgd-momentum.learning_rate=[1e25,1e30] --set compare.grid.signum.learning_rate=[1e-6,1e-7] \
          --set compare.grid.acclip.learning_rate=[0.003,0.01] --out race"
@@ -270,8 +278,9 @@ fn in_a_race_a_diverging_optimizer_is_a_result() {
     assert_eq!(gap["verdict"], "undecided", "{gap}");
     let report = place.read("race/report.html");
     for part in [
+        "Full batches: training",
         "Small batches: training",
-        "Large batches: training",
+        "Tokens by frequency: training",
         "loss rarest tokens",
     ] {
         assert!(report.contains(part), "{part}");
@@ -282,14 +291,14 @@ fn in_a_race_a_diverging_optimizer_is_a_result() {
         .map(|(_, table)| table)
         .filter(|table| table.starts_with("optimizer,by loss,"))
         .collect();
-    assert_eq!(races.len(), 2);
+    assert_eq!(races.len(), 3);
     for race in races {
         let rows: Vec<&str> = race.lines().collect();
         assert_eq!(rows.len(), 5, "{race}");
         assert!(rows[1].contains(",best,"), "{race}");
         assert!(rows[4].starts_with("sgd-momentum,diverged,–"), "{race}");
     }
-    let trained = fs::read_dir(place.path("race/small-batch/final")).unwrap();
+    let trained = fs::read_dir(place.path("race/mini-batch/final")).unwrap();
     assert_eq!(trained.count(), 3, "sgd-momentum has no final runs");
 }
 

@@ -92,12 +92,16 @@ mod tests {
 
     #[test]
     fn every_plan_resolves_with_equal_budgets_and_claims_about_what_is_measured() {
+        let weights = tempfile::tempdir().unwrap();
+        for cell in ["layers-6", "layers-12", "layers-24"] {
+            std::fs::create_dir(weights.path().join(cell)).unwrap();
+        }
         let data = Data {
             text: None,
             words: None,
             images: Some("images".into()),
             questions: Some("questions.json".into()),
-            weights: Some("weights".into()),
+            weights: Some(weights.path().into()),
         };
         for one in &EXPERIMENTS {
             for scale in [Scale::Lab, Scale::Paper] {
@@ -106,6 +110,16 @@ mod tests {
                     .unwrap_or_else(|e| panic!("{}: {e}", one.name));
                 let cells = plan.cells(&data, &[]);
                 let cells = cells.unwrap_or_else(|e| panic!("{} {scale:?}: {e}", one.name));
+                for cell in cells.iter().filter(|cell| cell.name == "full-batch") {
+                    // Every step is a whole pass over the words.
+                    let (c, train) = (&cell.config, &cell.config.train);
+                    let words = c.corpus.max_words.unwrap();
+                    let column = 1 + train.accumulate * c.model.seq_len;
+                    assert_eq!(words, train.batch_size * column, "{scale:?}");
+                    // So is what the training loss of the small batches is a mean of.
+                    assert_eq!(train.eval_every % train.accumulate as u64, 0);
+                    assert_eq!(train.steps % train.eval_every, 0);
+                }
                 for cell in cells.iter().filter(|cell| cell.race) {
                     let raced = &cell.config.compare.optimizers;
                     for claim in &plan.claims {

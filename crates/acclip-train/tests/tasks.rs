@@ -438,7 +438,7 @@ fn with_patience_the_best_model_is_exported() {
         "train.schedule=constant",
         "train.warmup=30",
         "optimizer.name=sgd-momentum",
-        "optimizer.learning_rate=30",
+        "optimizer.learning_rate=3",
     ];
     let config = config(folder.path(), "masked-lm", &more);
     let dataset = Dataset::load(&config, None).unwrap();
