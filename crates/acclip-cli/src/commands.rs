@@ -337,7 +337,8 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
         return Ok(run.interrupted());
     };
     run.folder.write_json("summary.json", &result)?;
-    if result.diverged_at.is_none() {
+    let keeps_best = run.config.train.patience > 0 && !result.curve.is_empty();
+    if result.diverged_at.is_none() || keeps_best {
         let (model, step) = export(&run.config, &run.dataset, run.folder.path(), control)?;
         note(&format!("model of step {step}: {}", model.display()));
     }

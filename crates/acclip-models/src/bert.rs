@@ -38,14 +38,14 @@ use rand::Rng;
 use std::sync::Arc;
 
 /// Loss and hits of a batch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Mean cross-entropy over the masked positions, in nats.
+    /// Mean cross-entropy over the M masked positions, in nats.
     pub loss: f64,
+    /// The cross-entropy of each (M).
+    pub losses: Vec<f64>,
     /// How many masked tokens have the highest logit.
     pub correct: usize,
-    /// How many masked tokens there are.
-    pub masked: usize,
     /// The same of the next sentence, with [`Head::Pretraining`].
     pub next: Option<NextEvaluation>,
 }
@@ -211,38 +211,21 @@ impl Bert {
         let h = pass.encode(&sequences);
         let next = batch.next.map(|labels| {
             let logits = pass.next_logits(h.clone());
-            let (loss, correct) = ops::score(&pass.weights, logits, labels);
+            let score = ops::score(&pass.weights, logits, labels);
             NextEvaluation {
-                loss,
-                correct,
+                loss: score.loss,
+                correct: score.correct,
                 pairs: labels.len(),
             }
         });
         let logits = pass.token_logits(h, batch.positions, &batch.head_rows());
-        let (loss, correct) = ops::score(&pass.weights, logits, batch.labels);
+        let score = ops::score(&pass.weights, logits, batch.labels);
         Ok(Evaluation {
-            loss,
-            correct,
-            masked: batch.labels.len(),
+            loss: score.loss,
+            losses: score.losses,
+            correct: score.correct,
             next,
         })
-    }
-
-    /// The cross-entropy of every masked token of a batch, (M) in nats, without dropout.
-    ///
-    /// # Errors
-    /// As [`Bert::forward`].
-    pub fn losses<F: Real>(
-        &self,
-        params: &Arc<Vec<F>>,
-        batch: &MaskedBatch<F>,
-    ) -> Result<Vec<f64>, Error> {
-        self.check_masked(batch)?;
-        let sequences = batch.sequences();
-        let pass = self.pass(params, &sequences, Mode::Evaluate)?;
-        let h = pass.encode(&sequences);
-        let logits = pass.token_logits(h, batch.positions, &batch.head_rows());
-        Ok(ops::losses::<F>(logits, batch.labels))
     }
 
     /// The loss of a batch of [`Head::Span`], ready for [`Forward::backward`]; `dropout` as for [`Bert::forward`].

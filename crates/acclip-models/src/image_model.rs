@@ -150,7 +150,7 @@ impl ImageModel {
     ) -> Result<ImageEvaluation, Error> {
         let weights = self.begin(params, batch, statistics, &self.device)?;
         let logits = self.pass(&weights, batch, Normalization::Frozen(statistics), None);
-        let (loss, _) = ops::score(&weights, logits.clone(), batch.labels);
+        let loss = ops::score(&weights, logits.clone(), batch.labels).loss;
         let ranks = rank::of_labels(&values::<F, 2>(logits), batch.labels);
         let among = |best: usize| ranks.iter().filter(|&&rank| rank < best).count();
         Ok(ImageEvaluation {

@@ -99,7 +99,12 @@ fn check(case: &str, attention: bool, vectors: Option<&str>) {
         let top = row.iter().cloned().fold(f64::MIN, f64::max);
         row[**label as usize] == top
     });
-    assert_eq!((evaluation.correct, evaluation.masked), (hits.count(), 6));
+    assert_eq!(
+        (evaluation.correct, evaluation.losses.len()),
+        (hits.count(), 6)
+    );
+    let mean = evaluation.losses.iter().sum::<f64>() / 6.0;
+    assert!((mean - evaluation.loss).abs() < 1e-12, "{mean}");
 
     let mut grad = vec![f64::NAN; params.len()];
     forward.backward(&mut grad).unwrap();

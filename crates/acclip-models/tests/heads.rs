@@ -156,7 +156,7 @@ fn pretraining() {
     let (token_loss, correct) = cross_entropy(tokens, 29, &example.labels);
     let (next_loss, next_correct) = cross_entropy(pairs, 2, &example.next);
     let evaluation = bert.evaluate(&params, &batch).unwrap();
-    assert_eq!((evaluation.correct, evaluation.masked), (correct, 6));
+    assert_eq!((evaluation.correct, evaluation.losses.len()), (correct, 6));
     let next: NextEvaluation = evaluation.next.unwrap();
     assert_eq!((next.correct, next.pairs), (next_correct, BATCH));
     let losses = [evaluation.loss, next.loss];

@@ -12,9 +12,6 @@ use std::collections::BTreeMap;
 /// The stream of the bootstraps.
 const BOOTSTRAP: Purpose = Purpose::new("claims");
 
-/// Why there is no comparison of tails.
-const NO_INDEX: &str = "nothing measured, or too many ties";
-
 /// The claims of a plan, judged.
 pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
     let claims = plan.claims.iter().enumerate();
@@ -62,11 +59,11 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             step,
         } => over_seeds(statement, all, &at(cell, *step), |noise| {
             let gradients = &noise.measurement.gradients;
-            let layer = gradients
-                .snapshot_layer
-                .map(|layer| &*gradients.layers[layer]);
-            let layer = layer.unwrap_or("all layers");
-            Claim::heavy_entries(statement, layer, gradients.snapshot.as_ref())
+            Claim::heavy_entries(
+                statement,
+                gradients.snapshot_of(),
+                gradients.snapshot.as_ref(),
+            )
         }),
         ClaimPlan::Heavier {
             statement,
@@ -74,8 +71,7 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             light,
         } => {
             let (pairs, same) = pairs(all, [heavy, light]);
-            let found = Claim::heavier(statement, &pairs, same, margin, &mut generator());
-            found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
+            Claim::heavier(statement, &pairs, same, margin, &mut generator())
         }
         ClaimPlan::HeavierOnAverage {
             statement,
@@ -88,8 +84,7 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             to,
         } => {
             let (pairs, same) = pairs(all, [from, to]);
-            let found = Claim::unchanged(statement, &pairs, same, margin, &mut generator());
-            found.unwrap_or_else(|| Claim::unmeasured(statement, NO_INDEX))
+            Claim::unchanged(statement, &pairs, same, margin, &mut generator())
         }
         ClaimPlan::WiderGap {
             statement,

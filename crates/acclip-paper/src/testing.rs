@@ -95,6 +95,7 @@ pub fn row(optimizer: &str, losses: &[Option<f64>]) -> Row {
             seed,
             diverged_at: loss.is_none().then_some(3),
             steps: 9,
+            valid_step: loss.map(|_| 9),
             valid_loss: *loss,
             valid_accuracy: loss.map(|loss| loss / 4.0),
             scores: scores.collect(),

@@ -79,11 +79,15 @@ pub struct RunResult {
     pub diverged_at: Option<u64>,
     /// The last step, which is earlier than planned where the validation loss stalled.
     pub steps: u64,
-    /// Validation loss after the last step, in nats; `None` if diverged.
+    /// The step of the validation that the following are of: the last, or with `train.patience` the best. `None` if
+    /// diverged.
+    #[serde(default)]
+    pub valid_step: Option<u64>,
+    /// Its loss, in nats.
     pub valid_loss: Option<f64>,
-    /// Share of the predictions that are right after the last step, where the task has single ones.
+    /// Its share of predictions that are right, where the task has single ones.
     pub valid_accuracy: Option<f64>,
-    /// What else the task is judged by, after the last step.
+    /// What else the task is judged by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scores: BTreeMap<String, f64>,
     /// Mean share of coordinates clipped (for a global clip: share of steps).
@@ -95,15 +99,15 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    /// A metric after the last step: `loss`, `accuracy`, one of the scores, or `train_loss`, the mean of the training
+    /// A metric of that validation: `loss`, `accuracy`, one of the scores, or `train_loss`, the mean of the training
     /// batches since the validation before; `None` if diverged or if there is no such.
     pub fn metric(&self, name: &str) -> Option<f64> {
         match name {
             "loss" => self.valid_loss,
             "accuracy" => self.valid_accuracy,
             "train_loss" => {
-                let last = self.curve.last().filter(|_| self.diverged_at.is_none());
-                last?.train_loss
+                let step = self.valid_step?;
+                self.curve.iter().find(|v| v.step == step)?.train_loss
             }
             name => self.scores.get(name).copied(),
         }

@@ -6,7 +6,8 @@
 //! is stopped and resumed therefore gives the same bits as one that was not.
 //!
 //! With `train.accumulate` = k, a step has k batches, and its gradient is the mean of theirs. With `train.patience`
-//! = p, a run ends after p validations that are not better than the best before them, and its model is that of the best.
+//! = p, a run ends after p validations that are not better than the best before them, and its model and its result are
+//! those of the best.
 //!
 //! ```text
 //! FOLDER/metrics.jsonl   a line a step (loss, norms, clip rate), a line a validation
@@ -285,7 +286,7 @@ impl<'a> Trainer<'a> {
             }
         }
         log.flush()?;
-        let last = self.curve.last().filter(|_| diverged_at.is_none());
+        let told = self.told().filter(|_| diverged_at.is_none());
         Ok(Outcome::Done(RunResult {
             optimizer: self.optimizer.name().to_string(),
             learning_rate: self.config.optimizer.learning_rate,
@@ -293,9 +294,10 @@ impl<'a> Trainer<'a> {
             seed: self.config.seed,
             diverged_at,
             steps: self.state.t,
-            valid_loss: last.map(|v| v.loss),
-            valid_accuracy: last.and_then(|v| v.accuracy),
-            scores: last.map_or_else(BTreeMap::new, |v| v.scores.clone()),
+            valid_step: told.map(|v| v.step),
+            valid_loss: told.map(|v| v.loss),
+            valid_accuracy: told.and_then(|v| v.accuracy),
+            scores: told.map_or_else(BTreeMap::new, |v| v.scores.clone()),
             clip_rate: self.tally.clipped / self.state.t.max(1) as f64,
             curve: self.curve,
             timing: self.timing,
@@ -318,6 +320,14 @@ impl<'a> Trainer<'a> {
         let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
         let (before, last) = losses.split_at(losses.len() - patience);
         best(last) >= best(before)
+    }
+
+    /// The validation that the result tells of: the last, or with `train.patience` the first of the best.
+    fn told(&self) -> Option<&Validation> {
+        match self.config.train.patience {
+            0 => self.curve.last(),
+            _ => (self.curve.iter()).min_by(|a, b| a.loss.total_cmp(&b.loss)),
+        }
     }
 
     /// With `train.patience`, keeps the checkpoint of the last validation if none before it was as good.

@@ -447,6 +447,12 @@ fn with_patience_the_best_model_is_exported() {
     let best = result.curve.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
     let best = best.unwrap().step;
     assert!(result.steps > best && best > 0, "{result:?}");
+    let told = result.curve.iter().find(|v| v.step == best).unwrap();
+    assert_eq!(result.valid_step, Some(best));
+    assert_eq!(result.metric("loss"), Some(told.loss));
+    assert_eq!(result.metric("accuracy"), told.accuracy);
+    assert_eq!(result.metric("train_loss"), told.train_loss);
+    assert_ne!(told.train_loss, result.curve.last().unwrap().train_loss);
     let mut of_best = config.clone();
     (of_best.train.steps, of_best.train.patience) = (best, 0);
     let short = folder.path().join("short");

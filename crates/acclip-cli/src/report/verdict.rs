@@ -125,7 +125,7 @@ pub(super) fn gradient_sections(
             caption: format!(
                 "The noise of one gradient across the entries of {}, as it is and in units of each entry’s own \
                  standard deviation. If only the first is heavy, scales differ across entries.",
-                measured.snapshot_layer.map_or("all layers", |l| &measured.layers[l])
+                measured.snapshot_of()
             ),
             columns: 2,
             figures: [

@@ -34,37 +34,48 @@ pub(crate) fn cross_entropy<F: Real>(
     (loss, output)
 }
 
-/// The same loss, and how many rows have their highest logit at the label.
-pub(crate) fn score<F: Real>(w: &Weights<F>, logits: Tensor<2>, labels: &[u32]) -> (f64, usize) {
-    if !w.is_stock() {
-        let (logits, _) = read::<F, 2>(logits);
-        return kernel::evaluate(&logits, &ids(labels), None);
-    }
-    let best: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
-    let correct = best.iter().zip(ids(labels)).filter(|(b, l)| **b == *l);
-    let correct = correct.count();
-    let loss = stock(logits, indices(labels, w.device()));
-    (first::<F>(loss), correct)
+/// How well rows of logits meet their labels.
+pub(crate) struct Score {
+    /// The loss of [`cross_entropy`].
+    pub loss: f64,
+    /// −log softmax(logits)[label] of each row (M).
+    pub losses: Vec<f64>,
+    /// How many rows have their highest logit at the label.
+    pub correct: usize,
 }
 
-/// −log softmax(logits)[label] of every row.
-pub(crate) fn losses<F: Real>(logits: Tensor<2>, labels: &[u32]) -> Vec<f64> {
-    let [_, width] = logits.dims();
-    let logits = values::<F, 2>(logits);
-    let rows = logits.chunks_exact(width).zip(labels);
-    rows.map(|(row, label)| {
-        let number = |x: &F| acclip_kernels::Real::f64(*x);
-        let most = row.iter().map(number).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = row.iter().map(|x| (number(x) - most).exp()).sum();
-        most + sum.ln() - number(&row[*label as usize])
-    })
-    .collect()
+/// The same loss, and hits.
+pub(crate) fn score<F: Real>(w: &Weights<F>, logits: Tensor<2>, labels: &[u32]) -> Score {
+    if !w.is_stock() {
+        let (logits, _) = read::<F, 2>(logits);
+        let mut losses = vec![0.0; labels.len()];
+        let (loss, correct) = kernel::evaluate(&logits, &ids(labels), Some(&mut losses));
+        return Score {
+            loss,
+            losses,
+            correct,
+        };
+    }
+    let best: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
+    let hits = best.iter().zip(ids(labels)).filter(|(b, l)| **b == *l);
+    let losses = surprises(logits, indices(labels, w.device()));
+    Score {
+        loss: first::<F>(losses.clone().mean()),
+        losses: values::<F, 2>(losses)
+            .into_iter()
+            .map(acclip_kernels::Real::f64)
+            .collect(),
+        correct: hits.count(),
+    }
 }
 
 fn stock(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    -activation::log_softmax(logits, 1)
-        .gather(1, labels.unsqueeze_dim(1))
-        .mean()
+    surprises(logits, labels).mean()
+}
+
+/// −log softmax(logits)[label] of each row, (M, 1).
+fn surprises(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<2> {
+    -activation::log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1))
 }
 
 /// Ids as the kernels take them.

@@ -26,7 +26,7 @@ pub(crate) use image::{Relu, batch_norm, convolution, relu, stem};
 pub(crate) use linear::{
     linear, linear_gelu, linear_relu, linear_tanh, packed_linear, tied_decoder, unbiased_linear,
 };
-pub(crate) use loss::{cross_entropy, losses, score};
+pub(crate) use loss::{cross_entropy, score};
 pub(crate) use norm::{dropout, layer_norm, residual_norm};
 pub(crate) use pool::{adaptive_average_pool, average_pool, max_pool};
 pub(crate) use recompute::recompute;

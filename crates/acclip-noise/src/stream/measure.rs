@@ -73,11 +73,20 @@ pub struct GradientNoise {
     pub coordinates: PooledCoordinates,
     /// The noise of single coordinates of tables.
     pub table_coordinates: PooledCoordinates,
-    /// The first gradient across the entries of one layer: of those that are no tables the one with the
-    /// most noise. `None` for fewer than 4 gradients.
+    /// The first gradient across its entries: across all of them if no layer is a table, else across those of
+    /// one layer. `None` for fewer than 4 gradients.
     pub snapshot: Option<CoordinateSnapshot>,
-    /// Place of that layer.
+    /// Place of that layer: of those that are no tables the one with the most noise.
     pub snapshot_layer: Option<usize>,
+}
+
+impl GradientNoise {
+    /// What the snapshot is of: the name of a layer, or "all layers".
+    #[must_use]
+    pub fn snapshot_of(&self) -> &str {
+        self.snapshot_layer
+            .map_or("all layers", |l| &self.layers[l])
+    }
 }
 
 impl Measure {
@@ -108,6 +117,16 @@ impl Measure {
         let chosen = layers.filter(|(_, is_table)| **is_table == tables);
         let ranges: Vec<_> = chosen.map(|((_, range), _)| range).collect();
         CoordinateSeries::new(self.layers.dimension(), &ranges, FOLLOWED)
+    }
+
+    /// Of the layers that are no tables the one with the most noise; `None` if there are no tables or nothing else.
+    fn noisiest_beside_tables(&self, measured: &MeasuredNoise) -> Option<usize> {
+        if !self.tables.contains(&true) {
+            return None;
+        }
+        let trace = |l: &usize| measured.layers[*l].scale.trace;
+        let layers = (0..self.tables.len()).filter(|&l| !self.tables[l]);
+        layers.max_by(|a, b| trace(a).total_cmp(&trace(b)))
     }
 
     /// Number of gradients in this pass so far.
@@ -192,15 +211,14 @@ impl Measure {
                         Stage::Mean(MeanGradient::new(d))
                     }
                     None => {
-                        let trace = |l: &usize| measured.layers[*l].scale.trace;
-                        let snapshot_layer = (0..self.tables.len())
-                            .filter(|&l| !self.tables[l])
-                            .max_by(|a, b| trace(a).total_cmp(&trace(b)));
-                        let snapshot = snapshot_layer.and_then(|layer| {
-                            let layer = Some(layer);
-                            CoordinateSnapshot::of_member(example, noise, layer, SNAPSHOT_POINTS)
-                                .ok()
-                        });
+                        let snapshot_layer = self.noisiest_beside_tables(&measured);
+                        let points = SNAPSHOT_POINTS;
+                        let of = CoordinateSnapshot::of_member::<f64>;
+                        let only_tables = self.tables.iter().all(|is_table| *is_table);
+                        let snapshot = match only_tables {
+                            true => None,
+                            false => of(example, noise, snapshot_layer, points).ok(),
+                        };
                         let layers = || self.layers.iter();
                         Stage::Done(Box::new(GradientNoise {
                             dimension: d,
@@ -266,21 +284,31 @@ mod tests {
         all
     }
 
-    fn measured(all: &[[f64; 3]]) -> GradientNoise {
+    fn measured(all: &[[f64; 3]], is_table: impl Fn(&str) -> bool) -> GradientNoise {
         let layers = Layers::from_lengths([("a", 2), ("b", 1)]).unwrap();
-        Measure::run::<Error>(
-            layers,
-            |name| name == "b",
-            |m| all.iter().try_for_each(|g| m.push(g)),
-        )
-        .unwrap()
+        let pass = |m: &mut Measure| all.iter().try_for_each(|g| m.push(g));
+        Measure::run::<Error>(layers, is_table, pass).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_is_of_all_layers_or_of_one_that_is_no_table() {
+        let all = gradients(40, 1.0);
+        let seen = |is_table: fn(&str) -> bool| {
+            let found = measured(&all, is_table);
+            let entries = found.snapshot.as_ref().map(|snapshot| snapshot.raw.n);
+            (entries, found.snapshot_of().to_string())
+        };
+        assert_eq!(seen(|_| false), (Some(3), "all layers".into()));
+        assert_eq!(seen(|name| name == "b"), (Some(2), "a".into()));
+        assert_eq!(seen(|name| name == "a"), (Some(1), "b".into()));
+        assert_eq!(seen(|_| true).0, None);
     }
 
     #[test]
     fn norms_are_those_about_the_centre() {
         for largest in [1.0, 1e5] {
             let all = gradients(40, largest);
-            let found = measured(&all);
+            let found = measured(&all, |name| name == "b");
             let flat: Vec<f64> = all.iter().flatten().copied().collect();
             let expected = centred_norms(&flat, 3).unwrap();
             for (x, y) in found.noise.norms.whole.iter().zip(&expected) {
@@ -304,7 +332,7 @@ mod tests {
     #[test]
     fn an_interruption_leaves_no_trace() {
         let all = gradients(12, 1e6);
-        let expected = measured(&all);
+        let expected = measured(&all, |name| name == "b");
         assert!(expected.recentred);
         for stop in 0..48 {
             let layers = Layers::from_lengths([("a", 2), ("b", 1)]).unwrap();

@@ -78,8 +78,8 @@ pub fn diagnose_gradients(
     let [single, in_tables] =
         [&coordinates, &table_coordinates].map(|d| d.as_ref().map(|d| d.verdict));
     let mut causes = vec![heavy_noise(whole.verdict, single)];
-    if let (Some(snapshot), Some(layer)) = (&measured.snapshot, measured.snapshot_layer) {
-        causes.extend(unequal_scales(snapshot, &measured.layers[layer]));
+    if let Some(snapshot) = &measured.snapshot {
+        causes.extend(unequal_scales(snapshot, measured.snapshot_of()));
     }
     let sparse = &measured.coordinates;
     let sparse = (sparse.sparse, sparse.followed);

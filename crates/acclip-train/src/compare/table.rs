@@ -133,6 +133,7 @@ mod tests {
             seed,
             diverged_at: loss.is_none().then_some(9),
             steps: 9,
+            valid_step: loss.map(|_| 9),
             valid_loss: loss,
             valid_accuracy: loss.map(|loss| loss / 10.0),
             scores: Default::default(),

@@ -195,6 +195,7 @@ mod tests {
             seed: trial.config.seed,
             diverged_at: valid_loss.is_none().then_some(1),
             steps: 6,
+            valid_step: valid_loss.map(|_| 6),
             valid_loss,
             valid_accuracy: None,
             scores: Default::default(),

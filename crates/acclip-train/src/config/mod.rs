@@ -225,8 +225,8 @@ pub struct TrainConfig {
     pub frequency_bins: usize,
     /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
-    /// Ends the run after so many validations that are not better than the best before them, and exports the model of the
-    /// best, that with the lowest loss; 0: never. Results are those of the last step all the same.
+    /// Ends the run after so many validations that are not better than the best before them, and tells of and exports the
+    /// model of the best, that with the lowest loss; 0: never.
     pub patience: usize,
     /// Steps between checkpoints, of which the newest two are kept.
     pub checkpoint_every: u64,

@@ -102,6 +102,13 @@ impl Text {
         };
         Ok((text, facts))
     }
+
+    /// How often each token occurs in the training text.
+    fn counts(&self) -> Vec<f64> {
+        let tokens = (0..self.train.len()).flat_map(|i| self.train.tokens(i));
+        let specials = self.tokenizer.specials();
+        counts(tokens, self.tokenizer.vocab_size(), &specials)
+    }
 }
 
 /// BERT on masked text.
@@ -109,6 +116,8 @@ pub(crate) struct MaskedLm<'a> {
     config: &'a Config,
     text: &'a Text,
     start: Start,
+    /// The frequency bin of each token, the rarest first, with `train.frequency_bins`.
+    bin_of: Option<Vec<u32>>,
 }
 
 impl<'a> MaskedLm<'a> {
@@ -117,10 +126,16 @@ impl<'a> MaskedLm<'a> {
             TaskKind::Pretraining => Head::Pretraining,
             _ => Head::MaskedLm,
         };
+        let bins = config.train.frequency_bins;
+        let bin_of = (bins > 0).then(|| {
+            let counts: Vec<u64> = text.counts().iter().map(|count| *count as u64).collect();
+            frequency_bins(&counts, bins)
+        });
         Ok(Self {
             config,
             text,
             start: Start::new(config, text.tokenizer.vocab_size(), head)?,
+            bin_of: bin_of.transpose()?,
         })
     }
 
@@ -191,21 +206,15 @@ impl Task for MaskedLm<'_> {
         let pass = Pass::new(valid.len(), train.batch_size, seed)?;
         let (mut loss, mut correct, mut masked) = (0.0, 0, 0);
         let (mut next_loss, mut next_correct, mut pairs) = (0.0, 0, 0);
-        let bins = self.config.train.frequency_bins;
-        let mut split = (bins > 0)
-            .then(|| Split::new(&self.label_counts(), bins))
-            .transpose()?;
+        let mut split = (self.bin_of.as_deref()).map(|of| Split::new(of, train.frequency_bins));
         for indices in pass.batches().take(train.eval_batches) {
             let batch = self.batch(valid, indices, seed, (Purpose::VALID, 0));
             let e: Evaluation = self.start.model.evaluate(params, &batch.view())?;
-            loss += e.loss * e.masked as f64;
+            loss += e.loss * e.losses.len() as f64;
             correct += e.correct;
-            masked += e.masked;
+            masked += e.losses.len();
             if let Some(split) = &mut split {
-                split.add(
-                    self.start.model.losses(params, &batch.view())?,
-                    &batch.masked.labels,
-                );
+                split.add(&e.losses, &batch.masked.labels);
             }
             if let Some(next) = e.next {
                 next_loss += next.loss * next.pairs as f64;
@@ -236,9 +245,7 @@ impl Task for MaskedLm<'_> {
     }
 
     fn label_counts(&self) -> Vec<f64> {
-        let (train, specials) = (&self.text.train, self.text.tokenizer.specials());
-        let tokens = (0..train.len()).flat_map(|i| train.tokens(i));
-        counts(tokens, self.text.tokenizer.vocab_size(), &specials)
+        self.text.counts()
     }
 
     fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
@@ -256,23 +263,22 @@ impl Task for MaskedLm<'_> {
 }
 
 /// Losses by how often their token occurs (Kunstner et al., NeurIPS 2024).
-struct Split {
-    bin_of: Vec<u32>,
+struct Split<'a> {
+    bin_of: &'a [u32],
     /// Sum and number of the losses in each bin, the rarest tokens first.
     sums: Vec<(f64, usize)>,
 }
 
-impl Split {
-    fn new(counts: &[f64], bins: usize) -> Result<Self, Error> {
-        let counts: Vec<u64> = counts.iter().map(|count| *count as u64).collect();
-        Ok(Self {
-            bin_of: frequency_bins(&counts, bins)?,
+impl<'a> Split<'a> {
+    fn new(bin_of: &'a [u32], bins: usize) -> Self {
+        Self {
+            bin_of,
             sums: vec![(0.0, 0); bins],
-        })
+        }
     }
 
-    fn add(&mut self, losses: Vec<f64>, labels: &[u32]) {
-        for (loss, label) in losses.into_iter().zip(labels) {
+    fn add(&mut self, losses: &[f64], labels: &[u32]) {
+        for (loss, label) in losses.iter().zip(labels) {
             let (sum, n) = &mut self.sums[self.bin_of[*label as usize] as usize];
             *sum += loss;
             *n += 1;

@@ -12,6 +12,7 @@ use crate::files::{write_atomic, write_json};
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::squad::{self, SpanOptions, Squad, WindowOptions, Windows};
 use acclip_data::{Purpose, Tokenizer, rng};
+use acclip_kernels::cross_entropy::{self, IGNORE};
 use acclip_models::{Head, Parameter, SpanBatch};
 use rand::seq::SliceRandom;
 use serde_json::json;
@@ -265,16 +266,13 @@ impl Task for QuestionAnswering<'_> {
                 ..Scores::default()
             });
         }
-        let (held, t) = (&self.data.valid, self.data.valid.windows.max_len());
-        let (mut loss, mut labelled) = (0.0, 0_usize);
-        for (i, span) in held.spans.iter().enumerate() {
-            if let Some([start, end]) = span {
-                let row = |logits: &[f32], label: u32| surprise(&logits[i * t..][..t], label);
-                loss += 0.5 * (row(&starts, *start) + row(&ends, *end));
-                labelled += 1;
-            }
-        }
-        let loss = loss / labelled.max(1) as f64;
+        let held = &self.data.valid;
+        let of = |logits: &[f32], end: usize| {
+            let label = |span: &Option<[u32; 2]>| span.map_or(IGNORE, |span| i64::from(span[end]));
+            let labels: Vec<i64> = held.spans.iter().map(label).collect();
+            cross_entropy::evaluate(logits, &labels, None).0
+        };
+        let loss = 0.5 * (of(&starts, 0) + of(&ends, 1));
         let predictions = self.best(&starts, &ends)?;
         let score = squad::score(&held.squad, &predictions.answers);
         Ok(Scores {
@@ -328,15 +326,6 @@ fn official(squad: &Squad) -> serde_json::Value {
         json!({"title": &*q.article, "paragraphs": [{"context": &*q.context, "qas": [asked]}]})
     });
     json!({"version": "1.1", "data": data.collect::<Vec<_>>()})
-}
-
-/// −log softmax(logits)[label].
-fn surprise(logits: &[f32], label: u32) -> f64 {
-    let most = logits
-        .iter()
-        .fold(f64::NEG_INFINITY, |m, x| m.max(f64::from(*x)));
-    let sum: f64 = logits.iter().map(|x| (f64::from(*x) - most).exp()).sum();
-    most + sum.ln() - f64::from(logits[label as usize])
 }
 
 fn view(batch: &squad::SpanBatch) -> SpanBatch<'_> {
