@@ -82,7 +82,7 @@ fn a_refused_experiment_leaves_no_folder() {
         ),
         (
             "rival --text text.txt --set train.frequency_bins=0",
-            &["loss_rarest_tokens"],
+            &["loss_rare_tokens"],
         ),
         (
             "rival --text text.txt",
@@ -281,7 +281,7 @@ fn in_a_race_a_diverging_optimizer_is_a_result() {
         "Full batches: training",
         "Small batches: training",
         "Tokens by frequency: training",
-        "loss rarest tokens",
+        "loss rare tokens",
     ] {
         assert!(report.contains(part), "{part}");
     }

@@ -555,4 +555,9 @@ fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
         folder.path().join("squad.json").to_str().unwrap()
     );
     assert!(problem("question-answering", &[&path]).contains("corpus.vocab"));
+    let words = problem("masked-lm", &["corpus.max_words=1000"]);
+    assert!(
+        words.contains("corpus.max_words") && words.contains("leave it out"),
+        "{words}"
+    );
 }

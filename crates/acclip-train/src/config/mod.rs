@@ -221,7 +221,7 @@ pub struct TrainConfig {
     /// Steps between validations.
     pub eval_every: u64,
     /// Bins of about equal shares of all tokens, from the rarest to the most frequent, by which a validation of masked
-    /// tokens splits its loss; 0: none.
+    /// tokens splits its loss: `loss_bin_0`, …, and `loss_rare_tokens` and `loss_frequent_tokens` of their halves; 0: none.
     pub frequency_bins: usize,
     /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
@@ -452,9 +452,18 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] for `key`, with the metrics that there are.
     pub fn check_metric(&self, key: &str, metric: &str) -> Result<(), Error> {
-        let bins = self.task.has_twin() && self.train.frequency_bins > 0;
+        let bins = match self.task.has_twin() {
+            true => self.train.frequency_bins,
+            false => 0,
+        };
+        let bin = metric
+            .strip_prefix("loss_bin_")
+            .and_then(|i| i.parse().ok());
+        let half = ["loss_rare_tokens", "loss_frequent_tokens"].contains(&metric);
         let known = self.task.metrics();
-        match known.contains(&metric) || (bins && metric.starts_with("loss_")) {
+        let found =
+            known.contains(&metric) || bin.is_some_and(|i: usize| i < bins) || half && bins > 1;
+        match found {
             true => Ok(()),
             false => Err(Error::config(key, unknown("metric", metric, known))),
         }

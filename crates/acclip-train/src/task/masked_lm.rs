@@ -285,18 +285,28 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// `loss_bin_0` of the rarest tokens, and so on; the two ends by name as well. A bin that no label fell into is
-    /// left out.
+    /// `loss_bin_0` of the rarest tokens, and so on; `loss_rare_tokens` and `loss_frequent_tokens` of the rarer and the
+    /// more frequent half of the bins. What no label fell into is left out.
     fn means(&self) -> Vec<(String, f64)> {
-        let bins = self.sums.iter().enumerate().filter(|(_, (_, n))| *n > 0);
-        let mean =
-            |(i, (sum, n)): (usize, &(f64, usize))| (format!("loss_bin_{i}"), sum / *n as f64);
-        let mut means: Vec<(String, f64)> = bins.map(mean).collect();
-        if let [(_, rarest), .., (_, most)] | [(_, rarest @ most)] = means[..] {
-            means.push(("loss_rarest_tokens".into(), rarest));
-            means.push(("loss_most_frequent_tokens".into(), most));
-        }
-        means
+        let (bins, half) = (self.sums.len(), self.sums.len() / 2);
+        let single = (0..bins).map(|i| (format!("loss_bin_{i}"), &self.sums[i..=i]));
+        let halves = [
+            ("loss_rare_tokens".to_string(), &self.sums[..half]),
+            (
+                "loss_frequent_tokens".to_string(),
+                &self.sums[bins - half..],
+            ),
+        ];
+        let mean = |(name, sums): (String, &[(f64, usize)])| {
+            let n: usize = sums.iter().map(|(_, n)| n).sum();
+            (n > 0).then(|| {
+                (
+                    name,
+                    sums.iter().map(|(sum, _)| sum).sum::<f64>() / n as f64,
+                )
+            })
+        };
+        single.chain(halves).filter_map(mean).collect()
     }
 }
 
@@ -340,5 +350,33 @@ impl OwnedBatch {
     /// Number of tokens that are not padding.
     fn tokens(&self) -> u64 {
         self.masked.real.iter().filter(|real| **real).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_split_by_bin_and_by_half() {
+        // Tokens 0 to 3 are in bins 2, 0, 1 and 0 of three; none of bin 1 is asked for.
+        let mut split = Split::new(&[2, 0, 1, 0], 3);
+        split.add(&[1.0, 4.0], &[0, 1]);
+        split.add(&[6.0, 2.0], &[3, 0]);
+        let expected = [
+            ("loss_bin_0", 5.0),
+            ("loss_bin_2", 1.5),
+            ("loss_rare_tokens", 5.0),
+            ("loss_frequent_tokens", 1.5),
+        ];
+        assert_eq!(split.means(), expected.map(|(n, x)| (n.to_string(), x)));
+        let mut split = Split::new(&[3, 0, 1, 2], 4);
+        split.add(&[1.0, 4.0, 6.0, 8.0, 10.0], &[0, 1, 2, 2, 3]);
+        let means: BTreeMap<String, f64> = split.means().into_iter().collect();
+        assert_eq!(means["loss_rare_tokens"], 6.0, "the mean over occurrences");
+        assert_eq!(means["loss_frequent_tokens"], 5.5);
+        let mut one = Split::new(&[0], 1);
+        one.add(&[3.0], &[0]);
+        assert_eq!(one.means(), [("loss_bin_0".to_string(), 3.0)]);
     }
 }

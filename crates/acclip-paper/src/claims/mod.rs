@@ -1,0 +1,238 @@
+//! From what was measured to a verdict on each claim of a plan.
+
+mod races;
+#[cfg(test)]
+mod tests;
+
+use crate::claim::{Claim, Samples, Verdict};
+use crate::plan::{ClaimPlan, Plan, Point};
+use crate::runner::{Measured, Noise};
+use acclip_data::{Purpose, rng};
+use acclip_train::compare::stats::{SIGNIFICANCE, holm};
+use races::{above_zero, ahead, wider_gap};
+use std::collections::BTreeMap;
+
+/// The stream of the bootstraps.
+const BOOTSTRAP: Purpose = Purpose::new("claims");
+
+/// The claims of a plan, judged.
+pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
+    let claims = plan.claims.iter().enumerate();
+    let claims = claims.map(|(i, claim)| judge(plan, claim, i as u64, all));
+    adjusted(claims.collect())
+}
+
+/// Adjusts p-values for the number of claims that have one (Holm). What is then no longer significant is undecided.
+fn adjusted(mut claims: Vec<Claim>) -> Vec<Claim> {
+    let p: Vec<f64> = claims.iter().filter_map(|claim| claim.p).collect();
+    let tested = claims.iter_mut().filter(|claim| claim.p.is_some());
+    for (claim, p) in tested.zip(holm(&p)) {
+        claim.p = Some(p);
+        let apart = claim
+            .estimate
+            .is_some_and(|[_, low, high]| low > 0.0 || high < 0.0);
+        if apart && p >= SIGNIFICANCE {
+            claim.verdict = Verdict::Undecided;
+        }
+    }
+    claims
+}
+
+fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
+    let margin = plan.margin;
+    let generator = || rng::stream(seed(all), BOOTSTRAP, i, 0);
+    match claim {
+        ClaimPlan::InfiniteVariance {
+            statement,
+            cell,
+            step,
+        } => over_seeds(statement, all, &at(cell, *step), |noise| {
+            Claim::infinite_variance(statement, &noise.diagnosis)
+        }),
+        ClaimPlan::Light {
+            statement,
+            cell,
+            step,
+        } => over_seeds(statement, all, &at(cell, *step), |noise| {
+            Claim::light(statement, &noise.diagnosis)
+        }),
+        ClaimPlan::HeavyEntries {
+            statement,
+            cell,
+            step,
+        } => over_seeds(statement, all, &at(cell, *step), |noise| {
+            let gradients = &noise.measurement.gradients;
+            Claim::heavy_entries(
+                statement,
+                gradients.snapshot_of(),
+                gradients.snapshot.as_ref(),
+            )
+        }),
+        ClaimPlan::Heavier {
+            statement,
+            heavy,
+            light,
+        } => {
+            let (pairs, same) = pairs(all, [heavy, light]);
+            Claim::heavier(statement, &pairs, same, margin, &mut generator())
+        }
+        ClaimPlan::HeavierOnAverage {
+            statement,
+            heavy,
+            light,
+        } => heavier_on_average(statement, all, [heavy, light], margin),
+        ClaimPlan::Unchanged {
+            statement,
+            from,
+            to,
+        } => {
+            let (pairs, same) = pairs(all, [from, to]);
+            Claim::unchanged(statement, &pairs, same, margin, &mut generator())
+        }
+        ClaimPlan::WiderGap {
+            statement,
+            better,
+            worse,
+            wide,
+            narrow,
+            margin: own,
+        } => {
+            let margin = own.unwrap_or(margin);
+            wider_gap(statement, all, [better, worse], [wide, narrow], margin)
+        }
+        ClaimPlan::Ahead {
+            statement,
+            cell,
+            better,
+            worse,
+            metric,
+            margin: own,
+        } => {
+            let margin = own.unwrap_or(margin);
+            ahead(statement, all, cell, [better, worse], metric, margin)
+        }
+    }
+}
+
+fn at(cell: &str, step: u64) -> Point {
+    Point {
+        cell: cell.to_string(),
+        step,
+    }
+}
+
+/// The measurements of a cell at a step, a seed each.
+fn noise<'a>(all: &'a [Measured], point: &Point) -> Vec<&'a Noise> {
+    let cell = all.iter().filter(|m| m.cell.name == point.cell);
+    let noise = cell.flat_map(|m| &m.noise);
+    noise.filter(|noise| noise.step == point.step).collect()
+}
+
+/// A claim about each seed, as one.
+fn over_seeds(
+    statement: &str,
+    all: &[Measured],
+    point: &Point,
+    judge: impl Fn(&Noise) -> Claim,
+) -> Claim {
+    combined(
+        statement,
+        noise(all, point).into_iter().map(judge).collect(),
+    )
+}
+
+/// The seed of the first cell, from which bootstraps draw.
+fn seed(all: &[Measured]) -> u64 {
+    all.first().map_or(0, |m| m.cell.config.seed)
+}
+
+/// Norms at two points, a pair a seed; and whether both are of the same batches.
+fn pairs<'a>(all: &'a [Measured], [a, b]: [&Point; 2]) -> (Vec<Samples<'a>>, bool) {
+    let others = noise(all, b);
+    let both = noise(all, a).into_iter().filter_map(|a| {
+        let b = others.iter().find(|b| b.seed == a.seed)?;
+        Some((a.measurement.noise_norms(), b.measurement.noise_norms()))
+    });
+    let batches = |point: &Point| {
+        let cell = all.iter().find(|m| m.cell.name == point.cell);
+        cell.map(|m| {
+            let c = &m.cell.config;
+            (&c.task, &c.corpus, &c.noise, c.model.seq_len)
+        })
+    };
+    (both.collect(), batches(a) == batches(b))
+}
+
+/// Whether the tail index of one cell is above that of another, averaged over the settings of the axes. Settings share
+/// batches and weights, and seeds do not: the test is over seeds.
+fn heavier_on_average(
+    statement: &str,
+    all: &[Measured],
+    cells: [&String; 2],
+    margin: f64,
+) -> Claim {
+    // ξ by seed and setting.
+    let of = |cell: &String| -> BTreeMap<(u64, usize, &str), f64> {
+        let found = all.iter().filter(|m| m.cell.name == *cell);
+        let scanned = found.flat_map(|m| &m.scanned);
+        let noise = scanned.flat_map(|s| s.noise.iter().map(move |noise| (s, noise)));
+        let xi = noise.filter_map(|(s, noise)| {
+            let xi = noise.diagnosis.evidence.moment?.xi.estimate;
+            Some(((noise.seed, s.axis, s.value.as_str()), xi))
+        });
+        xi.collect()
+    };
+    let [heavy, light] = cells.map(of);
+    let mut by_seed: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for (key, xi) in &heavy {
+        if let Some(other) = light.get(key) {
+            by_seed.entry(key.0).or_default().push(xi - other);
+        }
+    }
+    let settings = by_seed.values().map(Vec::len).max().unwrap_or(0);
+    let means = by_seed
+        .values()
+        .map(|x| x.iter().sum::<f64>() / x.len() as f64);
+    let effect =
+        format!("difference of extreme-value indices ξ = 1/α, mean over {settings} settings");
+    above_zero(statement, effect, &means.collect::<Vec<_>>(), margin)
+}
+
+/// Claims about several seeds as one. A verdict that most seeds give and that no seed contradicts decides; the numbers
+/// are those of the seed with the estimate in the middle of those that say so, or of all if it is undecided.
+fn combined(statement: &str, claims: Vec<Claim>) -> Claim {
+    let verdicts: Vec<Verdict> = claims.iter().map(|claim| claim.verdict).collect();
+    let seeds = verdicts.len();
+    let verdict = majority(&verdicts);
+    let decides = |claim: &Claim| verdict == Verdict::Undecided || claim.verdict == verdict;
+    let mut deciding: Vec<Claim> = claims.into_iter().filter(decides).collect();
+    deciding.sort_by(|a, b| {
+        let estimate = |claim: &Claim| claim.estimate.map_or(f64::NAN, |e| e[0]);
+        estimate(a).total_cmp(&estimate(b))
+    });
+    if deciding.is_empty() {
+        return Claim::unmeasured(statement, "nothing was measured");
+    }
+    let middle = deciding.swap_remove(deciding.len() / 2);
+    let words: Vec<String> = verdicts.iter().map(Verdict::to_string).collect();
+    match seeds {
+        1 => middle,
+        _ => Claim {
+            verdict,
+            of: format!("{}, on each of {seeds} seeds", middle.of),
+            test: format!("{}; seed by seed: {}", middle.test, words.join(", ")),
+            ..middle
+        },
+    }
+}
+
+/// The verdict of more than half, where none says the contrary.
+fn majority(verdicts: &[Verdict]) -> Verdict {
+    let count = |wanted| verdicts.iter().filter(|v| **v == wanted).count();
+    let (yes, no) = (count(Verdict::Reproduced), count(Verdict::NotReproduced));
+    match (2 * yes > verdicts.len(), 2 * no > verdicts.len()) {
+        (true, _) if no == 0 => Verdict::Reproduced,
+        (_, true) if yes == 0 => Verdict::NotReproduced,
+        _ => Verdict::Undecided,
+    }
+}
