@@ -36,7 +36,9 @@ pub struct PaperSummary {
     pub scale: String,
     /// Where it comes from.
     pub provenance: Provenance,
-    /// Wall time of this call, in seconds.
+    /// The commit of the program that judged the claims.
+    pub judged: &'static str,
+    /// Wall time of all calls that were not killed, in seconds.
     pub seconds: f64,
     /// The claims, judged.
     pub claims: Vec<Claim>,
@@ -60,9 +62,12 @@ pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
         Some(path) => resumed(path)?,
         None => begun(args)?,
     };
-    let clock = Instant::now();
+    let (clock, before) = (Instant::now(), seconds(&folder));
     let cells = request.plan.cells(&request.data, &request.settings)?;
-    let Outcome::Done(finding) = runner::run(&request.plan, &cells, folder.path(), control)? else {
+    let outcome = runner::run(&request.plan, &cells, folder.path(), control)?;
+    let seconds = before + clock.elapsed().as_secs_f64();
+    folder.write(SECONDS, seconds.to_string().as_bytes())?;
+    let Outcome::Done(finding) = outcome else {
         let path = folder.path().display();
         note(&format!(
             "stopped; continue with: acclip paper --resume {path}"
@@ -73,7 +78,8 @@ pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
         name: request.name.clone(),
         scale: request.scale.clone(),
         provenance: folder.provenance.clone(),
-        seconds: clock.elapsed().as_secs_f64(),
+        judged: env!("ACCLIP_COMMIT"),
+        seconds,
         claims: finding.claims.clone(),
         remarks: finding.remarks.clone(),
         finding,
@@ -95,6 +101,15 @@ pub fn run(args: &Paper, control: Control) -> Result<Ended, Error> {
         false => text(&request, &summary),
     })?;
     Ok(Ended::Done)
+}
+
+/// The file that holds the wall time of the calls so far.
+const SECONDS: &str = "seconds";
+
+/// Wall time of the calls before this one, 0 where it is not known.
+fn seconds(folder: &RunFolder) -> f64 {
+    let text = fs::read_to_string(folder.path().join(SECONDS));
+    text.ok().and_then(|text| text.parse().ok()).unwrap_or(0.0)
 }
 
 /// What there is, and how long it takes.
@@ -135,6 +150,7 @@ fn table_1(args: &Paper, control: Control) -> Result<Ended, Error> {
 fn refuse_data(args: &Paper, name: &str, why: &str) -> Result<(), Error> {
     let given = [
         ("--text", args.text.is_some()),
+        ("--words", args.words.is_some()),
         ("--images", args.images.is_some()),
         ("--questions", args.questions.is_some()),
         ("--weights", args.weights.is_some()),
@@ -198,10 +214,13 @@ fn begun(args: &Paper) -> Result<(RunFolder, Request), Error> {
         .unwrap_or_else(|| default_folder(&name, &now));
     let text = toml::to_string(&request).expect("a request is valid TOML");
     let folder = RunFolder::create(&path, provenance("paper", &now, seed, crc32), &text)?;
+    let time = match request.scale.as_str() {
+        "lab" => format!("about {} minutes on two cores", request.plan.minutes),
+        _ => "at the paper's size, for a GPU".to_string(),
+    };
     note(&format!(
-        "run folder: {}  seed: {seed}  about {} minutes on two cores",
-        path.display(),
-        request.plan.minutes
+        "run folder: {}  seed: {seed}  {time}",
+        path.display()
     ));
     Ok((folder, request))
 }

@@ -159,9 +159,10 @@ fn figure_4_ends_with_claims_and_a_kill_changes_nothing() {
             ["reproduced", "not-reproduced", "undecided"].contains(&verdict),
             "{claim}"
         );
-        // Three seeds with 24 batches each: judged one by one, or pooled.
-        let pooled = claim["of"].as_str().unwrap().ends_with("over 3 seeds");
-        assert_eq!(claim["n"], if pooled { 72 } else { 24 }, "{claim}");
+        // Three seeds with 24 batches each: judged one by one, or tested over seeds.
+        let over_seeds = claim["of"] == "seeds";
+        assert_eq!(claim["n"], if over_seeds { 3 } else { 24 }, "{claim}");
+        assert_eq!(claim["p"].is_number(), over_seeds, "{claim}");
         let interval: Vec<f64> = serde_json::from_value(claim["estimate"].clone()).unwrap();
         assert!(
             interval[1] <= interval[0] && interval[0] <= interval[2],
@@ -169,7 +170,7 @@ fn figure_4_ends_with_claims_and_a_kill_changes_nothing() {
         );
         let test = claim["test"].as_str().unwrap();
         assert!(
-            test.contains("; seed by seed: ") || test.starts_with("bootstrap of 1000"),
+            test.contains("; seed by seed: ") || test.starts_with("Student's t-tests over seeds"),
             "{claim}"
         );
     }
@@ -326,10 +327,11 @@ fn in_a_race_claims_have_their_tests() {
                     "{claim}"
                 );
                 assert_eq!((&claim["n"], &claim["of"]), (&2.into(), &"seeds".into()));
-                assert!(
-                    (0.0..=1.0).contains(&claim["p"].as_f64().unwrap()),
-                    "{claim}"
-                );
+                match claim["p"].as_f64() {
+                    Some(p) => assert!((0.0..=1.0).contains(&p), "{claim}"),
+                    // So few are right that both seeds have the same.
+                    None => assert_eq!(interval[1], interval[2], "{claim}"),
+                }
             }
         }
     }

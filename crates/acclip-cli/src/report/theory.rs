@@ -12,16 +12,19 @@ use acclip_theory::{Cell, Curve, Finding, Kind, Plot, Point};
 use cells::{exact, shown};
 use text::speed;
 
-/// How the checks came out, in a sentence.
+/// The verdict, and how the checks came out, in a sentence.
 fn outcome(finding: &Finding) -> String {
     let failed = finding.checks.iter().filter(|check| !check.holds);
     let failed: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
     match (failed.len(), finding.checks.len()) {
         (_, 0) => "Nothing was checked.".into(),
-        (0, 1) => "The check holds.".into(),
-        (0, all) => format!("All {all} checks hold."),
-        (_, 1) => format!("The check failed: {}.", failed[0]),
-        (some, all) => format!("{some} of {all} checks failed: {}.", failed.join("; ")),
+        (0, 1) => "Reproduced: the check holds.".into(),
+        (0, all) => format!("Reproduced: all {all} checks hold."),
+        (_, 1) => format!("Not reproduced: the check failed: {}.", failed[0]),
+        (some, all) => format!(
+            "Not reproduced: {some} of {all} checks failed: {}.",
+            failed.join("; ")
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::claim::{Claim, Samples, Verdict};
 use crate::plan::{ClaimPlan, Plan, Point};
 use crate::runner::{Measured, Noise};
 use acclip_data::{Purpose, rng};
-use acclip_train::compare::stats::{SIGNIFICANCE, holm};
+use acclip_train::compare::stats::holm;
 use races::{above_zero, ahead, wider_gap};
 use std::collections::BTreeMap;
 
@@ -22,18 +22,16 @@ pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
     adjusted(claims.collect())
 }
 
-/// Adjusts p-values for the number of claims that have one (Holm). What is then no longer significant is undecided.
+/// Adjusts p-values for the number of claims that have one (Holm), those of either verdict apart.
 fn adjusted(mut claims: Vec<Claim>) -> Vec<Claim> {
-    let p: Vec<f64> = claims.iter().filter_map(|claim| claim.p).collect();
-    let tested = claims.iter_mut().filter(|claim| claim.p.is_some());
-    for (claim, p) in tested.zip(holm(&p)) {
-        claim.p = Some(p);
-        let apart = claim
-            .estimate
-            .is_some_and(|[_, low, high]| low > 0.0 || high < 0.0);
-        if apart && p >= SIGNIFICANCE {
-            claim.verdict = Verdict::Undecided;
-        }
+    let of = |side: usize| -> Vec<f64> {
+        let sides = claims.iter().filter_map(|claim| claim.sides);
+        holm(&sides.map(|sides| sides[side]).collect::<Vec<_>>())
+    };
+    let adjusted = of(0).into_iter().zip(of(1));
+    let tested = claims.iter_mut().filter(|claim| claim.sides.is_some());
+    for (claim, (holds, fails)) in tested.zip(adjusted) {
+        claim.settle([holds, fails]);
     }
     claims
 }
@@ -60,14 +58,13 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             statement,
             cell,
             step,
-        } => over_seeds(statement, all, &at(cell, *step), |noise| {
-            let gradients = &noise.measurement.gradients;
-            Claim::heavy_entries(
-                statement,
-                gradients.snapshot_of(),
-                gradients.snapshot.as_ref(),
-            )
-        }),
+        } => {
+            let noise = noise(all, &at(cell, *step));
+            let gradients = noise.iter().map(|noise| &noise.measurement.gradients);
+            let of = gradients.clone().next().map_or("", |g| g.snapshot_of());
+            let found: Vec<_> = gradients.filter_map(|g| g.snapshot.as_ref()).collect();
+            Claim::heavy_entries(statement, of, &found)
+        }
         ClaimPlan::Heavier {
             statement,
             heavy,
@@ -183,16 +180,20 @@ fn heavier_on_average(
         xi.collect()
     };
     let [heavy, light] = cells.map(of);
-    let mut by_seed: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    let mut by_seed: BTreeMap<u64, Vec<[f64; 2]>> = BTreeMap::new();
     for (key, xi) in &heavy {
         if let Some(other) = light.get(key) {
-            by_seed.entry(key.0).or_default().push(xi - other);
+            let pairs = by_seed.entry(key.0).or_default();
+            // The setting around which the axes vary is on each of them, and counts once.
+            if !pairs.contains(&[*xi, *other]) {
+                pairs.push([*xi, *other]);
+            }
         }
     }
     let settings = by_seed.values().map(Vec::len).max().unwrap_or(0);
     let means = by_seed
         .values()
-        .map(|x| x.iter().sum::<f64>() / x.len() as f64);
+        .map(|x| x.iter().map(|[a, b]| a - b).sum::<f64>() / x.len() as f64);
     let effect =
         format!("difference of extreme-value indices ξ = 1/α, mean over {settings} settings");
     above_zero(statement, effect, &means.collect::<Vec<_>>(), margin)

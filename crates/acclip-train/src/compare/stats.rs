@@ -17,7 +17,7 @@ pub struct Paired {
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Two-sided p-value of mean = 0.
+    /// Two-sided p-value of mean = 0; 1 where all differences are the same, which leaves no spread to test by.
     pub p: f64,
 }
 
@@ -35,10 +35,9 @@ impl Paired {
         let (mean, sd) = mean_sd(&d);
         let error = sd / (n as f64).sqrt();
         let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
-        let p = match (error > 0.0, mean == 0.0) {
-            (true, _) => 2.0 * t.cdf(-(mean / error).abs()),
-            (false, true) => 1.0,
-            (false, false) => 0.0,
+        let p = match error > 0.0 {
+            true => 2.0 * t.cdf(-(mean / error).abs()),
+            false => 1.0,
         };
         let reach = t.inverse_cdf(0.975) * error;
         Some(Self {
@@ -48,6 +47,18 @@ impl Paired {
             high: mean + reach,
             p,
         })
+    }
+
+    /// One-sided p-value against the mean being at most `bound`: small where it is above. `None` without a spread.
+    pub fn above(&self, bound: f64) -> Option<f64> {
+        let t = StudentsT::new(0.0, 1.0, (self.n - 1) as f64).ok()?;
+        let error = (self.high - self.mean) / t.inverse_cdf(0.975);
+        (error > 0.0).then(|| t.cdf(-(self.mean - bound) / error))
+    }
+
+    /// One-sided p-value against the mean being at least `bound`: small where it is below. `None` without a spread.
+    pub fn below(&self, bound: f64) -> Option<f64> {
+        Some(1.0 - self.above(bound)?)
     }
 }
 
@@ -108,7 +119,18 @@ mod tests {
         assert!(Paired::test(&[1.0], &[2.0]).is_none());
         assert!(Paired::test(&[1.0, f64::NAN], &[2.0, 1.0]).is_none());
         assert_eq!(Paired::test(&[1.0, 2.0], &[1.0, 2.0]).unwrap().p, 1.0);
-        assert_eq!(Paired::test(&[2.0, 3.0], &[1.0, 2.0]).unwrap().p, 0.0);
+        let same = Paired::test(&[2.0, 3.0], &[1.0, 2.0]).unwrap();
+        assert_eq!((same.p, same.mean, same.above(0.0)), (1.0, 1.0, None));
+    }
+
+    /// Where the interval ends, the one-sided p-value is 2.5 %.
+    #[test]
+    fn one_sided_tests_agree_with_the_interval() {
+        let paired = Paired::test(&[2.0, 4.0, 6.0, 8.0], &[1.0, 2.0, 3.0, 4.0]).unwrap();
+        assert!((paired.above(paired.low).unwrap() - 0.025).abs() < 1e-9);
+        assert!((paired.below(paired.high).unwrap() - 0.025).abs() < 1e-9);
+        assert!((2.0 * paired.above(0.0).unwrap() - paired.p).abs() < 1e-12);
+        assert!(paired.below(0.0).unwrap() > 0.9);
     }
 
     #[test]

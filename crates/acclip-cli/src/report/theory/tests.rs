@@ -213,7 +213,7 @@ method            x̄, measured  proved       steps
 GClip       0.66 [0.64, 0.68]  0.6667     1048576
 SGD, plain                  –     NaN  1.000e-300
 
-1 of 2 checks failed: it is attained.
+Not reproduced: 1 of 2 checks failed: it is attained.
 ✓ the bound holds: worst ratio 0.97 at k = 64
 ✗ it is attained: worst ratio 0.97 at k = 64
 
@@ -248,12 +248,18 @@ fn the_outcome_counts_and_names() {
             .collect();
         outcome(&finding)
     };
-    assert_eq!(said(&[("a", true)]), "The check holds.");
-    assert_eq!(said(&[("a", false)]), "The check failed: a.");
-    assert_eq!(said(&[("a", true), ("b", true)]), "All 2 checks hold.");
+    assert_eq!(said(&[("a", true)]), "Reproduced: the check holds.");
+    assert_eq!(
+        said(&[("a", false)]),
+        "Not reproduced: the check failed: a."
+    );
+    assert_eq!(
+        said(&[("a", true), ("b", true)]),
+        "Reproduced: all 2 checks hold."
+    );
     assert_eq!(
         said(&[("a", false), ("b", true), ("c", false)]),
-        "2 of 3 checks failed: a; c."
+        "Not reproduced: 2 of 3 checks failed: a; c."
     );
 }
 
@@ -399,7 +405,7 @@ fn the_report_has_every_part() {
     let html = acclip_report::to_html(&of_theory(&summary));
     for part in [
         "<h1>Theorem 0</h1>",
-        "<p>1 of 2 checks failed: it is attained.</p>",
+        "<p>Not reproduced: 1 of 2 checks failed: it is attained.</p>",
         "<dt>seed</dt><dd>7</dd>",
         "<dt>time</dt><dd>3.20 s, 680 million steps, 212 million trajectory·steps/s</dd>",
         "The bound x̄ ≤ 1 holds.",
