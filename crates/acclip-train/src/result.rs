@@ -106,7 +106,9 @@ impl RunResult {
             "loss" => self.valid_loss,
             "accuracy" => self.valid_accuracy,
             "train_loss" => {
-                let step = self.valid_step?;
+                // A result from before there was `valid_step` is of the last validation.
+                let last = self.curve.last().filter(|_| self.diverged_at.is_none());
+                let step = self.valid_step.or(last.map(|v| v.step))?;
                 self.curve.iter().find(|v| v.step == step)?.train_loss
             }
             name => self.scores.get(name).copied(),
