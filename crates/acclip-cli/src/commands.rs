@@ -116,7 +116,8 @@ impl Run {
         }
         let dataset = Dataset::load(&config, None)?;
         check(&dataset, &config)?;
-        dataset.describe(&config)?; // builds the model, so that what does not fit leaves no folder
+        // Builds the model, so that what does not fit leaves no folder.
+        let (model, parameters) = dataset.describe(&config)?;
         let now = Zoned::now();
         let path = common.out.clone();
         let path = path.unwrap_or_else(|| default_folder(command, &now));
@@ -127,6 +128,12 @@ impl Run {
             path.display(),
             config.seed
         ));
+        let facts = &dataset.facts;
+        note(&format!(
+            "data: {}; {} training and {} held-out examples",
+            facts.content, facts.train_examples, facts.valid_examples
+        ));
+        note(&format!("model: {model}; {parameters} parameters"));
         Ok(Some(Self::with_vocab(folder, config, dataset)?))
     }
 
@@ -338,9 +345,18 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     };
     run.folder.write_json("summary.json", &result)?;
     let keeps_best = run.config.train.patience > 0 && !result.curve.is_empty();
+    let unit = run.config.task.unit();
+    let mut whole = None;
     if result.diverged_at.is_none() || keeps_best {
-        let (model, step) = export(&run.config, &run.dataset, run.folder.path(), control)?;
-        note(&format!("model of step {step}: {}", model.display()));
+        note("scoring all held-out data");
+        let (model, scores) = export(&run.config, &run.dataset, run.folder.path(), control)?;
+        run.folder.write_json("scores.json", &scores)?;
+        note(&format!(
+            "model of step {}: {}",
+            scores.step,
+            model.display()
+        ));
+        whole = Some(scores);
     }
     let curve = report::curve_table(std::slice::from_ref(&result));
     run.folder
@@ -349,11 +365,10 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
         &run.config,
         &run.folder.provenance,
         &run.dataset,
-        &result,
+        (&result, whole.as_ref()),
     )?)?;
-    let unit = run.config.task.unit();
     show(&args.common, &result, |result| {
-        report::training_text(result, unit)
+        report::training_text(result, whole.as_ref(), unit)
     })?;
     Ok(Ended::Done)
 }

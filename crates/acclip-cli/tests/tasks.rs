@@ -32,6 +32,28 @@ const TASKS: [(&str, &str); 5] = [
 const SMOKE: &str = "--preset smoke --set train.steps=4 --set train.eval_batches=50 --set noise.batches=24 \
     --set noise.batch_size=1";
 
+/// A `tokenizer.json` of BERT's with these tokens.
+fn tokenizer_json<'a>(tokens: impl Iterator<Item = &'a str>) -> String {
+    let vocab: serde_json::Map<_, _> = tokens
+        .enumerate()
+        .map(|(id, token)| (token.to_string(), id.into()))
+        .collect();
+    serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            "lowercase": true
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocab
+        }
+    })
+    .to_string()
+}
+
 fn place() -> Place {
     let place = Place::new();
     idx(&place, "images");
@@ -96,6 +118,41 @@ fn a_trained_model_is_trained_on_and_measured() {
         &format!("train {SMOKE} --set task=language-model {settings} --set model.weights=language-model/model"),
         &["language-model/model/vocab.txt", "words of the text"],
     );
+}
+
+/// What is exported is scored on everything that is held out, however little a training is followed by; a run that has
+/// lost the vocabulary it was given has its own.
+#[test]
+fn a_run_ends_with_scores_of_all_held_out_data() {
+    let place = place();
+    place.good(&format!("train {SMOKE} --corpus text.txt --out bert"));
+    let tokens = place.read("bert/model/vocab.txt");
+    let tokenizer = tokenizer_json(tokens.lines());
+    place.write("my.json", tokenizer.as_bytes());
+    let line = format!(
+        "train {SMOKE} --corpus text.txt --vocab my.json --set train.eval_batches=1 --out mine"
+    );
+    let (text, notes) = place.both(&line);
+    let scores = place.json("mine/scores.json");
+    assert_eq!(scores["step"], 4);
+    let loss = scores["valid_loss"].as_f64().unwrap();
+    let said =
+        format!("model of step 4 on all held-out data: loss {loss:.4} nats per masked token");
+    assert!(text.contains(&said), "{text}");
+    assert!(place.read("mine/report.html").contains(&said[1..]));
+    assert!(
+        notes.contains("data: ") && notes.contains("model: BERT"),
+        "{notes}"
+    );
+    let followed = place.json("mine/summary.json")["valid_loss"]
+        .as_f64()
+        .unwrap();
+    assert_ne!(loss, followed);
+    fs::remove_file(place.path("my.json")).unwrap();
+    fs::remove_dir_all(place.path("mine/model")).unwrap();
+    place.good("train --resume mine");
+    assert_eq!(place.read("mine/model/tokenizer.json"), tokenizer);
+    assert_eq!(place.json("mine/scores.json"), scores);
 }
 
 /// Checkpoints of an interrupted run hold what a task carries; here the run is cut off before its last step.
@@ -255,11 +312,11 @@ fn what_does_not_fit_a_task_is_refused_before_it_begins() {
             &["model.seq_len", "16 positions"],
         ),
         (
-            "--set task=image-classification",
+            "--set task=image-classification --set model.size=nano",
             &["model.size", "'nano'", "resnet18", "set it"],
         ),
         (
-            "--set task=language-model",
+            "--set task=language-model --set model.size=nano",
             &["model.size", "'nano'", "lab", "set it"],
         ),
         ("--set task=question-answering", &["corpus.path", "SQuAD"]),
@@ -271,7 +328,16 @@ fn what_does_not_fit_a_task_is_refused_before_it_begins() {
             "--set task=question-answering --corpus text.txt --vocab vocab.txt",
             &["text.txt", "line 1"],
         ),
+        (
+            "--set task=question-answering --corpus /dev/null --vocab vocab.txt",
+            &["/dev/null", "not a file"],
+        ),
         ("--set task=painting", &["task", "image-classification"]),
+        (
+            "--corpus text.txt --set model.weights=bert/model --set model.attention=false",
+            &["model.attention", "bert/model", "leave one of the two out"],
+        ),
+        ("--set model.init_std=nan", &["model.init_std", "positive"]),
         (
             "--set task=language-model --set model.size=lab --set model.attention=false",
             &["model.attention", "pretraining"],
@@ -303,7 +369,7 @@ fn what_does_not_fit_a_task_is_refused_before_it_begins() {
         ),
         (
             "--corpus images --set model.weights=resnet",
-            &["resnet/model.safetensors"],
+            &["resnet", "has no model.safetensors", "model/"],
         ),
         (
             "--corpus images --set model.weights=resnet/model --set model.width=8",

@@ -103,6 +103,10 @@ fn split_text(name: &str, text: &str) -> Vec<Document> {
 
 /// The text of a file: checked UTF-8, no byte-order mark, `\n` line ends.
 pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
+    if !metadata(path)?.is_file() {
+        let source = io::Error::other("not a file");
+        return Err(io_error(path, "read", source));
+    }
     let bytes = fs::read(path).map_err(|source| io_error(path, "read", source))?;
     // UTF-16 and most binary formats hold zero bytes, and the first of them says more than a broken
     // character further on.

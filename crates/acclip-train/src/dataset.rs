@@ -145,7 +145,19 @@ fn weights_checksum(path: &Path) -> Result<u32, Error> {
         true => path.join("model.safetensors"),
         false => path.to_path_buf(),
     };
-    let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+    if path.is_dir() && !file.exists() {
+        return Err(Error::Pretrained {
+            path: path.to_path_buf(),
+            problem: "has no model.safetensors; of a run, name the folder model/ in it; with transformers, save the model in \
+                      one file, with save_pretrained(folder, max_shard_size=\"100GB\")"
+                .into(),
+        });
+    }
+    let bytes = match std::fs::metadata(&file) {
+        Ok(kind) if !kind.is_file() => Err(std::io::Error::other("not a file")), // a pipe would wait
+        _ => std::fs::read(&file),
+    };
+    let bytes = bytes.map_err(Error::io("read", &file))?;
     Ok(crc32fast::hash(&bytes))
 }
 

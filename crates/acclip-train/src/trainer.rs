@@ -22,7 +22,7 @@ use crate::checkpoint::{self, Array, Checkpoint, Keep};
 use crate::files::{read, remove, write_json};
 use crate::metrics::{Metrics, MetricsLog};
 use crate::result::{Clock, Outcome, RunResult, Timing, Validation};
-use crate::task::{Ask, Carried, Place, Scores, Task};
+use crate::task::{Ask, Carried, HeldOut, Place, Scores, Task};
 use crate::{Config, Control, Dataset, Error};
 use acclip_data::Order;
 use acclip_optim::{Layout, Optimizer, State, Tensor};
@@ -133,7 +133,7 @@ pub(crate) fn remove_checkpoints(folder: &Path) -> Result<(), Error> {
 
 /// Writes the model of the newest checkpoint of the run in `folder`, or with `train.patience` that of the best
 /// validation, into `folder/model`, in the form in which others read it: Hugging Face's or torchvision's; of questions,
-/// the predictions as well. Returns that folder and the step of the model.
+/// the predictions as well. Returns that folder, and how well the model of which step does on *all* held-out data.
 ///
 /// # Errors
 /// [`Error::RunFolder`] if there is no checkpoint; [`Error::Io`].
@@ -142,7 +142,7 @@ pub fn export(
     dataset: &Dataset,
     folder: &Path,
     control: Control,
-) -> Result<(PathBuf, u64), Error> {
+) -> Result<(PathBuf, Validation), Error> {
     let task = dataset.task(config)?;
     let warn = |text: &str| control.progress.warn(text);
     let kept = match folder.join(BEST) {
@@ -152,8 +152,15 @@ pub fn export(
     let (step, params, carried) = read_checkpoint(&kept, None, &*task, &warn)?;
     let model = folder.join("model");
     fs::create_dir_all(&model).map_err(Error::io("create", &model))?;
-    task.export(&Arc::new(params), &carried, &model)?;
-    Ok((model, step))
+    let scores = task.export(&Arc::new(params), &carried, &model)?;
+    let validation = Validation {
+        step,
+        train_loss: None,
+        loss: scores.loss,
+        accuracy: scores.accuracy,
+        scores: scores.others,
+    };
+    Ok((model, validation))
 }
 
 /// The step, the parameters and what is carried, of a checkpoint in a run's folder, the newest if no step is named.
@@ -431,7 +438,9 @@ impl<'a> Trainer<'a> {
             loss,
             accuracy,
             others: scores,
-        } = self.task.evaluate(&self.params, &self.carried)?;
+        } = self
+            .task
+            .evaluate(&self.params, &self.carried, HeldOut::Sample)?;
         let step = self.state.t;
         if self.is_diverged(loss) {
             let diverged = format!("validation loss {loss}");

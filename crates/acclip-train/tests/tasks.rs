@@ -458,8 +458,8 @@ fn with_patience_the_best_model_is_exported() {
     let short = folder.path().join("short");
     run(&of_best, &dataset, &short, 0).unwrap();
     let model = |config: &Config, folder: &Path| {
-        let (model, step) = export(config, &dataset, folder, control).unwrap();
-        assert_eq!(step, best);
+        let (model, all) = export(config, &dataset, folder, control).unwrap();
+        assert_eq!(all.step, best);
         fs::read(model.join("model.safetensors")).unwrap()
     };
     let expected = model(&of_best, &short);
@@ -474,7 +474,10 @@ fn with_patience_the_best_model_is_exported() {
     let result = run(&worse, &dataset, &folder, 0).unwrap();
     let mut later = result.curve.iter().skip(1);
     assert!(later.all(|v| v.loss > result.curve[0].loss));
-    assert_eq!(export(&worse, &dataset, &folder, control).unwrap().1, 0);
+    assert_eq!(
+        export(&worse, &dataset, &folder, control).unwrap().1.step,
+        0
+    );
 }
 
 /// The gradient of a segment depends neither on its company nor on where in the text it stands: each has as many words
@@ -535,6 +538,73 @@ fn what_is_exported_is_read_again() {
     }
 }
 
+/// Whatever a training is followed by, the model that is exported is judged by everything.
+#[test]
+fn what_is_exported_is_judged_by_all_held_out_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    for task in TASKS {
+        let at = folder.path().join(task);
+        let judged = |batches: &str| {
+            let more = [
+                &format!("train.eval_batches={batches}")[..],
+                "train.batch_size=3",
+            ];
+            let config = config(&at, task, &more);
+            let dataset = Dataset::load(&config, None).unwrap();
+            let run_folder = at.join(batches);
+            let result = run(&config, &dataset, &run_folder, 0).unwrap();
+            let (model, all) = export(&config, &dataset, &run_folder, control).unwrap();
+            if task == "question-answering" {
+                let text = fs::read_to_string(model.join("predictions.json")).unwrap();
+                let answers: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(answers.as_object().unwrap().len(), 6);
+            }
+            (result.valid_loss.unwrap(), all)
+        };
+        let ((few, a), (many, b)) = (judged("1"), judged("1000"));
+        assert_eq!(a, b, "{task}");
+        assert_eq!(a.step, 6, "{task}");
+        assert!(few != many && few != a.loss, "{task}: {few} {many} {a:?}");
+        // Up to a last batch that is not whole, or the order of the sum.
+        assert!((many / a.loss - 1.0).abs() < 0.05, "{task}: {many} {a:?}");
+    }
+}
+
+/// Of a folder with a test text its perplexity is told at the end.
+#[test]
+fn a_test_text_is_judged_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    let mut config = config(folder.path(), "language-model", &[]);
+    let ptb = folder.path().join("ptb");
+    fs::create_dir(&ptb).unwrap();
+    let words: Vec<String> = text().split_whitespace().map(String::from).collect();
+    let part = |range: std::ops::Range<usize>| words[range].join(" ") + "\n";
+    for (name, text) in [
+        ("train", part(0..2000)),
+        ("valid", part(2000..2400)),
+        ("test", part(2000..2400)),
+    ] {
+        fs::write(ptb.join(format!("ptb.{name}.txt")), text).unwrap();
+    }
+    config.corpus.path = Some(ptb.to_string_lossy().into_owned());
+    let dataset = Dataset::load(&config, None).unwrap();
+    let run_folder = folder.path().join("run");
+    run(&config, &dataset, &run_folder, 0).unwrap();
+    let (_, all) = export(&config, &dataset, &run_folder, control).unwrap();
+    assert_eq!(all.scores["test_loss"], all.loss, "the same text");
+    assert_eq!(all.scores["test_perplexity"], all.loss.exp());
+}
+
 #[test]
 fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
     let problem = |task: &str, more: &[&str]| {
@@ -546,8 +616,8 @@ fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
     };
     assert!(problem("question-answering", &[]).contains("corpus.path"));
     assert!(problem("image-classification", &["model.size=resnet18"]).contains("corpus.path"));
-    assert!(problem("image-classification", &[]).contains("resnet18"));
-    assert!(problem("language-model", &[]).contains("lab"));
+    assert!(problem("image-classification", &["model.size=nano"]).contains("resnet18"));
+    assert!(problem("language-model", &["model.size=nano"]).contains("lab"));
     let folder = tempfile::tempdir().unwrap();
     squad(folder.path());
     let path = format!(
@@ -555,6 +625,25 @@ fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
         folder.path().join("squad.json").to_str().unwrap()
     );
     assert!(problem("question-answering", &[&path]).contains("corpus.vocab"));
+    // Of a development file whose offsets are all wrong there is no loss.
+    let text = fs::read_to_string(folder.path().join("squad.json")).unwrap();
+    let published = folder.path().join("published");
+    fs::create_dir(&published).unwrap();
+    fs::write(published.join("train-v1.1.json"), &text).unwrap();
+    let wrong = text.replace("\"answer_start\": ", "\"answer_start\": 1");
+    fs::write(
+        published.join("dev-v1.1.json"),
+        wrong.replace("\"id\": \"", "\"id\": \"d"),
+    )
+    .unwrap();
+    let vocab = folder.path().join("vocab.txt");
+    let settings = [("corpus.path", published), ("corpus.vocab", vocab)]
+        .map(|(key, path)| format!("{key}={:?}", path.to_str().unwrap()));
+    let lost = problem("question-answering", &[&settings[0], &settings[1]]);
+    assert!(
+        lost.contains("no held-out question has its answer"),
+        "{lost}"
+    );
     let words = problem("masked-lm", &["corpus.max_words=1000"]);
     assert!(
         words.contains("corpus.max_words") && words.contains("leave it out"),

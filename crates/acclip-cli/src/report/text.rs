@@ -1,7 +1,7 @@
 //! Results on stdout.
 
 use super::comparison::{noise_table, optimizer_table};
-use super::training::ended;
+use super::training::{ended, on_all};
 use super::verdict::{calibration, layers};
 use super::{number, speed_text};
 use crate::calibration::Calibration;
@@ -9,8 +9,8 @@ use crate::commands::NoiseSummary;
 use crate::noise_file::FileSummary;
 use acclip_noise::{Diagnosis, GradientDiagnosis};
 use acclip_report::Table;
-use acclip_train::RunResult;
 use acclip_train::compare::summary::Summary;
+use acclip_train::{RunResult, Validation};
 
 /// A table in columns of equal width.
 pub fn columns(table: &Table) -> String {
@@ -116,11 +116,13 @@ pub fn calibration_text(found: &Calibration) -> String {
 }
 
 /// The result of `acclip train`.
-pub fn training_text(result: &RunResult, unit: &str) -> String {
+pub fn training_text(result: &RunResult, whole: Option<&Validation>, unit: &str) -> String {
+    let whole = whole.map(|whole| on_all(whole, unit) + "\n");
     format!(
-        "{}: {}\n{}\n",
+        "{}: {}\n{}{}\n",
         result.optimizer,
         ended(result, unit),
+        whole.unwrap_or_default(),
         speed_text(&result.timing)
     )
 }

@@ -3,6 +3,7 @@
 use super::{again, facts, number, setting, speed_text};
 use acclip_report::{Axis, Figure, Item, Report, Section, Series, Table};
 use acclip_train::{Config, Dataset, Error, Provenance, RunResult, Validation};
+use std::collections::BTreeMap;
 
 /// Validation loss and accuracy of runs, step by step.
 pub fn curve_table(runs: &[RunResult]) -> Table {
@@ -47,25 +48,36 @@ pub fn ended(result: &RunResult, unit: &str) -> String {
     match (result.diverged_at, result.valid_loss) {
         (Some(step), _) => format!("diverged at step {step}: try a smaller learning rate"),
         (None, Some(loss)) => {
-            let accuracy = result
-                .valid_accuracy
-                .map(|a| format!(", accuracy {:.2} %", 100.0 * a));
-            let scores = result.scores.iter();
-            let scores =
-                scores.map(|(name, x)| format!(", {} {}", name.replace('_', " "), number(*x)));
-            let more: String = accuracy.into_iter().chain(scores).collect();
-            format!("validation loss {loss:.4} nats per {unit}{more}")
+            let scores = scores(loss, result.valid_accuracy, &result.scores, unit);
+            format!("validation {scores}")
         }
         _ => "no validation was made".to_string(),
     }
 }
 
-/// The report of `acclip train`.
+/// How well the exported model does, for a reader.
+pub fn on_all(whole: &Validation, unit: &str) -> String {
+    let scores = scores(whole.loss, whole.accuracy, &whole.scores, unit);
+    format!(
+        "model of step {} on all held-out data: {scores}",
+        whole.step
+    )
+}
+
+fn scores(loss: f64, accuracy: Option<f64>, more: &BTreeMap<String, f64>, unit: &str) -> String {
+    let accuracy = accuracy.map(|a| format!(", accuracy {:.2} %", 100.0 * a));
+    let more = more.iter();
+    let more = more.map(|(name, x)| format!(", {} {}", name.replace('_', " "), number(*x)));
+    let more: String = accuracy.into_iter().chain(more).collect();
+    format!("loss {loss:.4} nats per {unit}{more}")
+}
+
+/// The report of `acclip train`; `whole` is how well the exported model does.
 pub fn of_training(
     config: &Config,
     provenance: &Provenance,
     dataset: &Dataset,
-    result: &RunResult,
+    (result, whole): (&RunResult, Option<&Validation>),
 ) -> Result<Report, Error> {
     let unit = config.task.unit();
     let curve = |pick: fn(&Validation) -> Option<f64>| -> Vec<(f64, f64)> {
@@ -101,14 +113,20 @@ pub fn of_training(
         speed_text(&result.timing)
     )));
     let (model, parameters) = dataset.describe(config)?;
-    let mut verdict = ended(result, unit);
-    verdict[..1].make_ascii_uppercase();
+    let ended = format!(
+        "{}, after {} of {} steps.",
+        ended(result, unit),
+        result.steps,
+        config.train.steps
+    );
+    let mut verdict = vec![ended];
+    verdict.extend(whole.map(|whole| format!("{}.", on_all(whole, unit))));
+    for sentence in &mut verdict {
+        sentence[..1].make_ascii_uppercase();
+    }
     Ok(Report {
         title: format!("Training with {}", result.optimizer),
-        verdict: vec![format!(
-            "{verdict}, after {} of {} steps.",
-            result.steps, config.train.steps
-        )],
+        verdict,
         facts: facts(provenance, &dataset.facts),
         sections: vec![
             Section {

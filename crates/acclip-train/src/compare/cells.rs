@@ -86,7 +86,7 @@ impl Cell {
 
 /// The paper's 2 × 2 (Figure 4), at initialisation; the configured model alone where it has no attention-free twin.
 pub(super) fn initial(config: &Config) -> Vec<Cell> {
-    if !config.task.has_twin() {
+    if !config.task.has_twin() || config.model.weights.is_some() {
         return vec![Cell::new(config)];
     }
     [true, false]
@@ -301,6 +301,10 @@ mod tests {
         ] {
             assert_eq!(of(task, size), (vec![cell.to_string()], None, None));
         }
+        // Nor has a pre-trained model a twin.
+        let settings = ["model.weights=bert".to_string()];
+        let config = Config::resolve(Some("smoke"), None, &settings).unwrap();
+        assert_eq!(initial(&config).len(), 1);
         for task in ["masked-lm", "pretraining"] {
             let (names, attention, input) = of(task, "nano");
             let expected = [

@@ -426,6 +426,19 @@ impl Config {
             let problem = format!("{only} an attention-free twin; leave it out");
             return Err(Error::config("model.attention", problem));
         }
+        if let (Some(weights), false) = (&self.model.weights, self.model.attention) {
+            let problem = format!(
+                "the weights of {weights} are of a model with attention; leave one of the two out"
+            );
+            return Err(Error::config("model.attention", problem));
+        }
+        if self
+            .model
+            .init_std
+            .is_some_and(|std| !std.is_finite() || std <= 0.0)
+        {
+            return Err(Error::config("model.init_std", "must be a positive number"));
+        }
         if self.model.input == InputKind::Gaussian && !twin {
             let problem = format!("{only} Gaussian input; leave it out");
             return Err(Error::config("model.input", problem));

@@ -11,12 +11,15 @@ const PRESETS: [(&str, &str); 3] = [
     ("standard", include_str!("../../presets/standard.toml")),
 ];
 
+/// What a task needs other than presets have.
+const TASKS: &str = include_str!("../../presets/tasks.toml");
+
 /// The values that every preset starts from.
 const DEFAULTS: &str = include_str!("../../presets/defaults.toml");
 
 impl Config {
-    /// Resolves a configuration: the defaults, a preset, a TOML file's text (with the name to show
-    /// in errors), and `key=value` settings, each over the ones before.
+    /// Resolves a configuration: the defaults, a preset, what the task needs, a TOML file's text (with the name to
+    /// show in errors), and `key=value` settings, each over the ones before.
     ///
     /// # Errors
     /// [`Error::Config`] names the key, and the nearest key there is where one is unknown.
@@ -34,12 +37,19 @@ impl Config {
             })?;
             merge(&mut table, parse(name, text)?);
         }
+        let mut given = Table::new();
         if let Some((name, text)) = file {
-            merge(&mut table, parse(name, text)?);
+            merge(&mut given, parse(name, text)?);
         }
         for setting in settings {
-            merge(&mut table, parse_setting(setting)?);
+            merge(&mut given, parse_setting(setting)?);
         }
+        let task = given.get("task").unwrap_or(&table["task"]);
+        let mut tasks = parse("tasks", TASKS)?;
+        if let Some(Value::Table(needs)) = task.as_str().and_then(|task| tasks.remove(task)) {
+            merge(&mut table, needs);
+        }
+        merge(&mut table, given);
         Self::from_table(table)
     }
 
@@ -309,6 +319,28 @@ mod tests {
             let sizes: std::collections::BTreeSet<usize> = sizes.collect();
             assert_eq!(sizes.len(), 1, "{name}: {sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_task_has_what_it_needs_with_every_preset_and_what_is_given_wins() {
+        let of = |preset: &str, settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+            Config::resolve(Some(preset), None, &settings)
+                .unwrap()
+                .model
+        };
+        for (preset, _) in PRESETS {
+            assert_eq!(of(preset, &["task=question-answering"]).seq_len, 384);
+            assert_eq!(of(preset, &["task=image-classification"]).size, "resnet18");
+            let paper = of(preset, &["task=language-model", "model.size=paper"]);
+            assert_eq!((paper.size.as_str(), paper.seq_len), ("paper", 128));
+        }
+        let short = ["model.seq_len=64", "task=question-answering"];
+        assert_eq!(of("quick", &short).seq_len, 64);
+        let file = "task = \"question-answering\"\n[model]\nseq_len = 96\n";
+        let config = Config::resolve(Some("quick"), Some(("x.toml", file)), &[]).unwrap();
+        assert_eq!(config.model.seq_len, 96);
+        assert_eq!(of("quick", &[]).seq_len, 32);
     }
 
     #[test]

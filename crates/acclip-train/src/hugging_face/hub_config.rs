@@ -12,6 +12,8 @@ use std::path::Path;
 pub(super) struct HubConfig {
     #[serde(default)]
     architectures: Vec<String>,
+    /// Not in files that were converted from Google's.
+    #[serde(default = "bert")]
     model_type: String,
     vocab_size: usize,
     hidden_size: usize,
@@ -19,6 +21,7 @@ pub(super) struct HubConfig {
     num_attention_heads: usize,
     intermediate_size: usize,
     max_position_embeddings: usize,
+    #[serde(default = "two")]
     type_vocab_size: usize,
     hidden_act: String,
     hidden_dropout_prob: f64,
@@ -35,6 +38,14 @@ pub(super) struct HubConfig {
     tie_word_embeddings: bool,
     #[serde(default)]
     pruned_heads: Map<String, Value>,
+}
+
+fn bert() -> String {
+    "bert".into()
+}
+
+fn two() -> usize {
+    2
 }
 
 fn layer_norm_eps() -> f64 {

@@ -1,9 +1,9 @@
 //! Which tensor of a checkpoint is which parameter.
 
+use crate::weights_file::numbers;
 use acclip_models::{BertConfig, Head};
-use half::{bf16, f16};
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::TensorView;
 use std::collections::BTreeMap;
 
 /// Beginnings of the names of parameters that are no part of the encoder.
@@ -115,22 +115,4 @@ fn our_name(name: &str) -> String {
 
 fn is_head(name: &str) -> bool {
     HEADS.iter().any(|head| name.starts_with(head))
-}
-
-/// The numbers of a tensor, or its type if that is none of ours.
-fn numbers(view: &TensorView) -> Result<Vec<f32>, Dtype> {
-    let data = view.data();
-    let (halves, singles) = (data.as_chunks::<2>().0, data.as_chunks::<4>().0);
-    match view.dtype() {
-        Dtype::F32 => Ok(singles.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-        Dtype::F16 => Ok(halves
-            .iter()
-            .map(|b| f16::from_le_bytes(*b).to_f32())
-            .collect()),
-        Dtype::BF16 => Ok(halves
-            .iter()
-            .map(|b| bf16::from_le_bytes(*b).to_f32())
-            .collect()),
-        other => Err(other),
-    }
 }

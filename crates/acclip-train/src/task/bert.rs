@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Start {
     pub model: Bert,
     weights: Option<Vec<f32>>,
+    /// Which of the weights are new, and which are of no use, in words.
+    told: String,
     seed: u64,
     std: Option<f64>,
 }
@@ -19,8 +21,8 @@ pub(super) struct Start {
 impl Start {
     /// The configured model for a vocabulary of `vocab_size` tokens.
     pub fn new(config: &Config, vocab_size: usize, head: Head) -> Result<Self, Error> {
-        let (bert, weights) = match &config.model.weights {
-            None => (config.bert(vocab_size, head)?, None),
+        let (bert, weights, told) = match &config.model.weights {
+            None => (config.bert(vocab_size, head)?, None, String::new()),
             Some(folder) => {
                 let found = read_bert(Path::new(folder), head, config.seed)?;
                 fits(config, &found.config, vocab_size, folder)?;
@@ -28,13 +30,19 @@ impl Start {
                     dropout: config.model.dropout.unwrap_or(found.config.dropout),
                     ..found.config
                 };
-                (bert, Some(found.params))
+                let list = |what: &str, names: &[String]| match names.is_empty() {
+                    true => String::new(),
+                    false => format!("; {what}: {}", names.join(", ")),
+                };
+                let told = list("new", &found.fresh) + &list("without use here", &found.unused);
+                (bert, Some(found.params), told)
             }
         };
         let model = Bert::new(bert, &config.model.backend.device()?)?;
         Ok(Self {
             model: model.with_recomputation(config.model.recompute),
             weights,
+            told,
             seed: config.seed,
             std: config.model.init_std,
         })
@@ -67,15 +75,14 @@ pub(super) fn write(
         let file = folder.join("model.safetensors");
         return weights_file::write(&file, &bert.parameters(), params, &Carried::default());
     }
-    // A tokenizer.json says more than a list of tokens.
-    let pretrained = config.model.weights.as_deref().map(Path::new);
-    let pretrained = pretrained.map(vocabulary_file).transpose()?;
-    let given = config
-        .corpus
-        .vocab
-        .as_ref()
-        .map(PathBuf::from)
-        .or(pretrained);
+    // A tokenizer.json says more than a list of tokens. A run keeps the one that it was given.
+    let kept = folder.with_file_name("tokenizer.json");
+    let given = match (&config.corpus.vocab, &config.model.weights) {
+        _ if kept.exists() => Some(kept),
+        (Some(vocab), _) => Some(PathBuf::from(vocab)),
+        (None, Some(weights)) => Some(vocabulary_file(Path::new(weights))?),
+        (None, None) => None,
+    };
     let text = match given.filter(|path| path.extension().is_some_and(|e| e == "json")) {
         Some(path) => read(&path)?,
         None => tokenizer.vocab(),
@@ -104,8 +111,8 @@ fn fits(config: &Config, bert: &BertConfig, vocab_size: usize, folder: &str) -> 
 }
 
 /// The model in a sentence.
-pub(super) fn describe(config: &Config, bert: &BertConfig, head: &str) -> String {
-    let m = &config.model;
+pub(super) fn describe(config: &Config, start: &Start, head: &str) -> String {
+    let (m, bert) = (&config.model, start.model.config());
     let free = if m.attention {
         ""
     } else {
@@ -116,7 +123,7 @@ pub(super) fn describe(config: &Config, bert: &BertConfig, head: &str) -> String
         None => format!("BERT “{}”", m.size),
     };
     format!(
-        "{size}{free}, {} layers of {}, with {head}, dropout {}, on {:?} input",
-        bert.layers, bert.hidden, bert.dropout, m.input
+        "{size}{free}, {} layers of {}, with {head}, dropout {}, on {:?} input{}",
+        bert.layers, bert.hidden, bert.dropout, m.input, start.told
     )
 }

@@ -4,12 +4,12 @@
 //! batch normalisation takes running statistics, which stay as they are. Those of a model that has not been trained
 //! say nothing (mean 0, variance 1), so there they are first collected over [`WARM_UP`] training batches.
 
-use super::{Ask, Carried, Laps, Place, Scores, Task, init_stream};
+use super::{Ask, Carried, HeldOut, Laps, Place, Scores, Task, init_stream};
 use crate::files::write_json;
-use crate::weights_file;
+use crate::weights_file::{self, Weights};
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::images::{Augment, ImageDataset, ImageOptions, Images, Normalization as Scaling};
-use acclip_data::{Order, Pass, Purpose};
+use acclip_data::{Order, Purpose};
 use acclip_models::{
     ImageBatch, ImageModel, ImageModelConfig, Normalization, Parameter, RunningStatistics,
 };
@@ -80,7 +80,7 @@ pub(crate) struct Classification<'a> {
     data: &'a Pictures,
     model: ImageModel,
     /// Pre-trained parameters and running statistics.
-    pretrained: Option<(Vec<f32>, Carried)>,
+    pretrained: Option<Weights>,
 }
 
 impl<'a> Classification<'a> {
@@ -100,8 +100,11 @@ impl<'a> Classification<'a> {
         }
         let model = ImageModel::new(sizes, &device)?;
         let statistics = Carried(model.running_statistics().to_arrays());
-        let read =
-            |path: &String| weights_file::read(Path::new(path), model.parameters(), &statistics);
+        // Of pre-trained weights for other classes the head is new: weights and biases of the last layer.
+        let read = |path: &String| {
+            let new = model.init(&mut init_stream(config.seed));
+            weights_file::read(Path::new(path), model.parameters(), &statistics, (2, &new))
+        };
         Ok(Self {
             config,
             data,
@@ -138,14 +141,14 @@ impl Task for Classification<'_> {
 
     fn initial(&self) -> Vec<f32> {
         match &self.pretrained {
-            Some((params, _)) => params.clone(),
+            Some(found) => found.params.clone(),
             None => self.model.init(&mut init_stream(self.config.seed)),
         }
     }
 
     fn carried(&self) -> Carried {
         match &self.pretrained {
-            Some((_, carried)) => carried.clone(),
+            Some(found) => found.carried.clone(),
             None => Carried(self.model.running_statistics().to_arrays()),
         }
     }
@@ -205,13 +208,17 @@ impl Task for Classification<'_> {
         Ok(loss)
     }
 
-    fn evaluate(&self, params: &Arc<Vec<f32>>, carried: &Carried) -> Result<Scores, Error> {
-        let (test, train) = (&self.data.images.test, &self.config.train);
+    fn evaluate(
+        &self,
+        params: &Arc<Vec<f32>>,
+        carried: &Carried,
+        part: HeldOut,
+    ) -> Result<Scores, Error> {
+        let test = &self.data.images.test;
         let statistics = self.statistics(&mut carried.clone())?;
-        let pass = Pass::new(test.len(), train.batch_size, self.config.corpus.split_seed)?;
         let (mut loss, mut top1, mut top5, mut images) = (0.0, 0, 0, 0);
-        for indices in pass.batches().take(train.eval_batches) {
-            let batch = self.batch(test, indices, None)?;
+        for indices in part.batches(test.len(), self.config)? {
+            let batch = self.batch(test, &indices, None)?;
             let e = self.model.evaluate(params, &view(&batch), &statistics)?;
             loss += e.loss * e.images as f64;
             top1 += e.top1;
@@ -243,10 +250,11 @@ impl Task for Classification<'_> {
         params: &Arc<Vec<f32>>,
         carried: &Carried,
         folder: &Path,
-    ) -> Result<(), Error> {
+    ) -> Result<Scores, Error> {
         let file = folder.join("model.safetensors");
         weights_file::write(&file, self.model.parameters(), params, carried)?;
-        write_json(&folder.join("classes.json"), &self.data.images.classes)
+        write_json(&folder.join("classes.json"), &self.data.images.classes)?;
+        self.evaluate(params, carried, HeldOut::All)
     }
 
     fn describe(&self) -> String {
@@ -260,8 +268,13 @@ impl Task for Classification<'_> {
         };
         let weights = m.weights.as_ref();
         let weights = weights.map_or(String::new(), |w| format!(", from the weights of {w}"));
+        let fresh = self.pretrained.as_ref().map(|found| &found.fresh[..]);
+        let fresh = match fresh {
+            None | Some([]) => String::new(),
+            Some(names) => format!("; new, for other classes: {}", names.join(", ")),
+        };
         format!(
-            "{} ({family}) with the {:?} stem{width}{weights}",
+            "{} ({family}) with the {:?} stem{width}{weights}{fresh}",
             m.size, m.stem
         )
     }

@@ -8,12 +8,11 @@
 
 use super::bert::{Start, describe, write};
 use super::text::{checksum, content, corpus, source, tokenizer};
-use super::{Ask, Carried, Laps, Scores, Task};
+use super::{Ask, Carried, HeldOut, Laps, Scores, Task};
 use crate::config::{InputKind, TaskKind};
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::{
-    Document, Masker, Masking, Pairs, Pass, Purpose, Sequences, Specials, Tokenizer,
-    frequency_bins, rng,
+    Document, Masker, Masking, Pairs, Purpose, Sequences, Specials, Tokenizer, frequency_bins, rng,
 };
 use acclip_models::{Evaluation, Head, Input, MaskedBatch, Parameter, gaussian_vectors};
 use std::collections::BTreeMap;
@@ -199,16 +198,20 @@ impl Task for MaskedLm<'_> {
         Ok(loss)
     }
 
-    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
+    fn evaluate(
+        &self,
+        params: &Arc<Vec<f32>>,
+        _: &Carried,
+        part: HeldOut,
+    ) -> Result<Scores, Error> {
         let (valid, train) = (&self.text.valid, &self.config.train);
         // Validation masks are the same for every seed.
         let seed = self.config.corpus.split_seed;
-        let pass = Pass::new(valid.len(), train.batch_size, seed)?;
         let (mut loss, mut correct, mut masked) = (0.0, 0, 0);
         let (mut next_loss, mut next_correct, mut pairs) = (0.0, 0, 0);
         let mut split = (self.bin_of.as_deref()).map(|of| Split::new(of, train.frequency_bins));
-        for indices in pass.batches().take(train.eval_batches) {
-            let batch = self.batch(valid, indices, seed, (Purpose::VALID, 0));
+        for indices in part.batches(valid.len(), self.config)? {
+            let batch = self.batch(valid, &indices, seed, (Purpose::VALID, 0));
             let e: Evaluation = self.start.model.evaluate(params, &batch.view())?;
             loss += e.loss * e.losses.len() as f64;
             correct += e.correct;
@@ -248,9 +251,15 @@ impl Task for MaskedLm<'_> {
         self.text.counts()
     }
 
-    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
+    fn export(
+        &self,
+        params: &Arc<Vec<f32>>,
+        carried: &Carried,
+        folder: &Path,
+    ) -> Result<Scores, Error> {
         let bert = self.start.model.config();
-        write(self.config, bert, params, &self.text.tokenizer, folder)
+        write(self.config, bert, params, &self.text.tokenizer, folder)?;
+        self.evaluate(params, carried, HeldOut::All)
     }
 
     fn describe(&self) -> String {
@@ -258,7 +267,7 @@ impl Task for MaskedLm<'_> {
             TaskKind::Pretraining => "masked-LM and next-sentence heads",
             _ => "a masked-LM head",
         };
-        describe(self.config, self.start.model.config(), head)
+        describe(self.config, &self.start, head)
     }
 }
 

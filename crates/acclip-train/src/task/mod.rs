@@ -27,8 +27,9 @@ pub(crate) use questions::{QuestionAnswering, Questions};
 pub(crate) use words::{LanguageModel, Words};
 
 use crate::result::Clock;
-use crate::{Error, Timing};
-use acclip_data::{Purpose, rng};
+use crate::{Config, Error, Timing};
+
+use acclip_data::{Pass, Purpose, rng};
 use acclip_models::Parameter;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -77,8 +78,13 @@ pub(crate) trait Task: Sync {
         timing: &mut Timing,
     ) -> Result<f64, Error>;
 
-    /// How well the model does on held-out data: the same batches at every step and seed.
-    fn evaluate(&self, params: &Arc<Vec<f32>>, carried: &Carried) -> Result<Scores, Error>;
+    /// How well the model does on held-out data: the same at every step and seed.
+    fn evaluate(
+        &self,
+        params: &Arc<Vec<f32>>,
+        carried: &Carried,
+        part: HeldOut,
+    ) -> Result<Scores, Error>;
 
     /// The loss of a uniform guess, in nats.
     fn uniform_loss(&self) -> f64;
@@ -86,12 +92,45 @@ pub(crate) trait Task: Sync {
     /// How often each label occurs in the training data: tokens or classes.
     fn label_counts(&self) -> Vec<f64>;
 
-    /// Writes the model into `folder` in the form in which others read it: Hugging Face's or torchvision's.
-    fn export(&self, params: &Arc<Vec<f32>>, carried: &Carried, folder: &Path)
-    -> Result<(), Error>;
+    /// Writes the model into `folder` in the form in which others read it: Hugging Face's or torchvision's. Returns how
+    /// well it does on all held-out data.
+    fn export(
+        &self,
+        params: &Arc<Vec<f32>>,
+        carried: &Carried,
+        folder: &Path,
+    ) -> Result<Scores, Error>;
 
     /// The model in a sentence.
     fn describe(&self) -> String;
+}
+
+/// Which of the held-out data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeldOut {
+    /// As much as `train.eval_batches` batches hold, which is what a training is followed by.
+    Sample,
+    /// All of them.
+    All,
+}
+
+impl HeldOut {
+    /// The batches of `examples`; of all, the last may be smaller.
+    pub fn batches(self, examples: usize, config: &Config) -> Result<Vec<Vec<usize>>, Error> {
+        let train = &config.train;
+        Ok(match self {
+            Self::Sample => {
+                let pass = Pass::new(examples, train.batch_size, config.corpus.split_seed)?;
+                let batches = pass.batches().take(train.eval_batches);
+                batches.map(<[usize]>::to_vec).collect()
+            }
+            Self::All => {
+                let all: Vec<usize> = (0..examples).collect();
+                let batches = all.chunks(train.batch_size);
+                batches.map(<[usize]>::to_vec).collect()
+            }
+        })
+    }
 }
 
 /// Which gradient is asked for.

@@ -2,12 +2,12 @@
 //!
 //! Of a file, whole articles are held out; of a folder with the files as they are published, the questions of the
 //! development file. A validation takes evenly spaced questions of them, as many as `train.eval_batches` batches hold
-//! windows of; it is judged by the official exact match and F1, in per cent.
+//! windows of; the model that is exported answers them all. Both are judged by the official exact match and F1, in per cent.
 
 use super::bert::{Start, describe, write};
 use super::masked_lm::counts;
 use super::text::tokenizer;
-use super::{Ask, Carried, Laps, Scores, Task};
+use super::{Ask, Carried, HeldOut, Laps, Scores, Task};
 use crate::files::{write_atomic, write_json};
 use crate::{Config, CorpusFacts, Error, Timing};
 use acclip_data::squad::{self, SpanOptions, Squad, WindowOptions, Windows};
@@ -27,7 +27,9 @@ const PUBLISHED: [&str; 2] = ["train-v1.1.json", "dev-v1.1.json"];
 pub(crate) struct Questions {
     pub tokenizer: Tokenizer,
     train: Windows,
-    valid: Held,
+    all: Held,
+    /// Some of them, evenly spaced, where there are more than a validation takes.
+    sample: Option<Held>,
 }
 
 /// Held-out questions.
@@ -36,6 +38,32 @@ struct Held {
     windows: Windows,
     /// Where the answer stands in each window; `None` where the file does not say.
     spans: Vec<Option<[u32; 2]>>,
+}
+
+impl Held {
+    fn new(squad: Squad, tokenizer: &Tokenizer, options: &WindowOptions) -> Result<Self, Error> {
+        let windows = Windows::for_prediction(&squad, tokenizer, options)?;
+        // Of the questions those without a place for their answer have no loss, but a score.
+        let placed = squad.questions.iter().any(|q| q.answers[0].bytes.is_some());
+        let labelled = placed.then(|| Windows::for_training(&squad, tokenizer, options));
+        let labelled = labelled.transpose()?;
+        let mut spans: HashMap<usize, Vec<Option<[u32; 2]>>> = HashMap::new();
+        for window in labelled.iter().flat_map(|windows| &windows.all) {
+            spans.entry(window.question).or_default().push(window.span);
+        }
+        let mut seen: HashMap<usize, usize> = HashMap::new();
+        let spans = windows.all.iter().map(|window| {
+            let i = seen.entry(window.question).or_default();
+            *i += 1;
+            spans.get(&window.question)?.get(*i - 1).copied().flatten()
+        });
+        let spans = spans.collect();
+        Ok(Self {
+            squad,
+            windows,
+            spans,
+        })
+    }
 }
 
 impl Questions {
@@ -63,36 +91,20 @@ impl Questions {
             max_question: config.questions.max_question,
         };
         let windows = Windows::for_training(&train, &tokenizer, &options)?;
-        let whole = Windows::for_prediction(&valid, &tokenizer, &options)?;
+        let all = Held::new(valid, &tokenizer, &options)?;
+        if all.spans.iter().flatten().count() == 0 {
+            let problem = "no held-out question has its answer where the file says, so that there is no loss; repair \
+                           answer_start";
+            return Err(Error::config("corpus.path", problem));
+        }
         let most = config
             .train
             .eval_batches
             .saturating_mul(config.train.batch_size);
-        let valid = thinned(valid, whole.len().div_ceil(most));
-        let held = Held {
-            windows: Windows::for_prediction(&valid, &tokenizer, &options)?,
-            spans: Vec::new(),
-            squad: valid,
+        let sample = match all.windows.len().div_ceil(most) {
+            1 => None,
+            step => Some(Held::new(thinned(&all.squad, step), &tokenizer, &options)?),
         };
-        // Of the held-out questions those without a place for their answer have no loss, but a score.
-        let placed = held
-            .squad
-            .questions
-            .iter()
-            .any(|q| q.answers[0].bytes.is_some());
-        let labelled = placed.then(|| Windows::for_training(&held.squad, &tokenizer, &options));
-        let labelled = labelled.transpose()?;
-        let mut spans: HashMap<usize, Vec<Option<[u32; 2]>>> = HashMap::new();
-        for window in labelled.iter().flat_map(|windows| &windows.all) {
-            spans.entry(window.question).or_default().push(window.span);
-        }
-        let mut seen: HashMap<usize, usize> = HashMap::new();
-        let spans = held.windows.all.iter().map(|window| {
-            let i = seen.entry(window.question).or_default();
-            *i += 1;
-            spans.get(&window.question)?.get(*i - 1).copied().flatten()
-        });
-        let spans = spans.collect();
         let facts = CorpusFacts {
             source: path.to_string(),
             content: format!(
@@ -104,12 +116,13 @@ impl Questions {
             crc32,
             labels: tokenizer.vocab_size(),
             train_examples: windows.len(),
-            valid_examples: held.windows.len(),
+            valid_examples: all.windows.len(),
         };
         let questions = Self {
             tokenizer,
             train: windows,
-            valid: Held { spans, ..held },
+            all,
+            sample,
         };
         Ok((questions, facts))
     }
@@ -151,11 +164,11 @@ fn split(squad: &Squad, config: &Config) -> Result<[Squad; 2], Error> {
 }
 
 /// Every `step`-th question.
-fn thinned(squad: Squad, step: usize) -> Squad {
-    let questions = squad.questions.into_iter().step_by(step);
+fn thinned(squad: &Squad, step: usize) -> Squad {
+    let questions = squad.questions.iter().step_by(step);
     Squad {
-        questions: questions.collect(),
-        version: squad.version,
+        questions: questions.cloned().collect(),
+        ..squad.clone()
     }
 }
 
@@ -190,9 +203,45 @@ impl<'a> QuestionAnswering<'a> {
         })
     }
 
-    /// Start and end logits of all held-out windows, (N, T) each.
-    fn logits(&self, params: &Arc<Vec<f32>>) -> Result<[Vec<f32>; 2], Error> {
-        let windows = &self.data.valid.windows;
+    /// How well held-out questions are answered, and the answers: none by a model whose scores are not finite, which has
+    /// diverged.
+    fn answer(
+        &self,
+        params: &Arc<Vec<f32>>,
+        held: &Held,
+    ) -> Result<(Scores, Option<squad::Predictions>), Error> {
+        let [starts, ends] = self.logits(params, &held.windows)?;
+        if starts.iter().chain(&ends).any(|score| !score.is_finite()) {
+            let lost = Scores {
+                loss: f64::NAN,
+                ..Scores::default()
+            };
+            return Ok((lost, None));
+        }
+        let of = |logits: &[f32], end: usize| {
+            let label = |span: &Option<[u32; 2]>| span.map_or(IGNORE, |span| i64::from(span[end]));
+            let labels: Vec<i64> = held.spans.iter().map(label).collect();
+            cross_entropy::evaluate(logits, &labels, None).0
+        };
+        let options = SpanOptions {
+            n_best: self.config.questions.n_best,
+            max_answer: self.config.questions.max_answer,
+        };
+        let predictions = squad::predict(&held.squad, &held.windows, &starts, &ends, &options)?;
+        let score = squad::score(&held.squad, &predictions.answers);
+        let scores = Scores {
+            loss: 0.5 * (of(&starts, 0) + of(&ends, 1)),
+            accuracy: None,
+            others: BTreeMap::from([
+                ("exact_match".to_string(), score.exact_match),
+                ("f1".to_string(), score.f1),
+            ]),
+        };
+        Ok((scores, Some(predictions)))
+    }
+
+    /// Start and end logits of windows, (N, T) each.
+    fn logits(&self, params: &Arc<Vec<f32>>, windows: &Windows) -> Result<[Vec<f32>; 2], Error> {
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         let all: Vec<usize> = (0..windows.len()).collect();
         for indices in all.chunks(self.config.train.batch_size) {
@@ -204,22 +253,6 @@ impl<'a> QuestionAnswering<'a> {
             }
         }
         Ok([starts, ends])
-    }
-
-    /// The answers to all held-out questions.
-    fn best(&self, starts: &[f32], ends: &[f32]) -> Result<squad::Predictions, Error> {
-        let options = SpanOptions {
-            n_best: self.config.questions.n_best,
-            max_answer: self.config.questions.max_answer,
-        };
-        let held = &self.data.valid;
-        Ok(squad::predict(
-            &held.squad,
-            &held.windows,
-            starts,
-            ends,
-            &options,
-        )?)
     }
 }
 
@@ -257,32 +290,17 @@ impl Task for QuestionAnswering<'_> {
         Ok(loss)
     }
 
-    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
-        let [starts, ends] = self.logits(params)?;
-        // A model whose scores are not finite has diverged, and predicts nothing.
-        if starts.iter().chain(&ends).any(|score| !score.is_finite()) {
-            return Ok(Scores {
-                loss: f64::NAN,
-                ..Scores::default()
-            });
-        }
-        let held = &self.data.valid;
-        let of = |logits: &[f32], end: usize| {
-            let label = |span: &Option<[u32; 2]>| span.map_or(IGNORE, |span| i64::from(span[end]));
-            let labels: Vec<i64> = held.spans.iter().map(label).collect();
-            cross_entropy::evaluate(logits, &labels, None).0
+    fn evaluate(
+        &self,
+        params: &Arc<Vec<f32>>,
+        _: &Carried,
+        part: HeldOut,
+    ) -> Result<Scores, Error> {
+        let held = match (part, &self.data.sample) {
+            (HeldOut::Sample, Some(sample)) => sample,
+            _ => &self.data.all,
         };
-        let loss = 0.5 * (of(&starts, 0) + of(&ends, 1));
-        let predictions = self.best(&starts, &ends)?;
-        let score = squad::score(&held.squad, &predictions.answers);
-        Ok(Scores {
-            loss,
-            accuracy: None,
-            others: BTreeMap::from([
-                ("exact_match".to_string(), score.exact_match),
-                ("f1".to_string(), score.f1),
-            ]),
-        })
+        Ok(self.answer(params, held)?.0)
     }
 
     fn uniform_loss(&self) -> f64 {
@@ -295,24 +313,22 @@ impl Task for QuestionAnswering<'_> {
         counts(tokens, self.data.tokenizer.vocab_size(), &specials)
     }
 
-    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
-        let [starts, ends] = self.logits(params)?;
-        let predictions = self.best(&starts, &ends)?;
+    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<Scores, Error> {
         let bert = self.start.model.config();
         write(self.config, bert, params, &self.data.tokenizer, folder)?;
+        let held = &self.data.all;
+        let (scores, predictions) = self.answer(params, held)?;
         // The questions that were held out, and the answers in the official format, for `acclip squad-eval`.
-        write_json(
-            &folder.join("questions.json"),
-            &official(&self.data.valid.squad),
-        )?;
-        write_atomic(
-            &folder.join("predictions.json"),
-            predictions.to_json().as_bytes(),
-        )
+        write_json(&folder.join("questions.json"), &official(&held.squad))?;
+        if let Some(predictions) = predictions {
+            let file = folder.join("predictions.json");
+            write_atomic(&file, predictions.to_json().as_bytes())?;
+        }
+        Ok(scores)
     }
 
     fn describe(&self) -> String {
-        describe(self.config, self.start.model.config(), "a span head")
+        describe(self.config, &self.start, "a span head")
     }
 }
 

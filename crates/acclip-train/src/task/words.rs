@@ -5,7 +5,7 @@
 //! places, each with the memory of the words before it alone, so that batches do not depend on one another.
 
 use super::text::{checksum, content, corpus, source};
-use super::{Ask, Carried, Laps, Place, Scores, Task, init_stream};
+use super::{Ask, Carried, HeldOut, Laps, Place, Scores, Task, init_stream};
 use crate::files::{read, write_atomic, write_json};
 use crate::weights_file;
 use crate::{Config, CorpusFacts, Error, Timing};
@@ -22,6 +22,8 @@ pub(crate) struct Words {
     /// The training text as one column, of which any segment can be taken.
     single: WordStream,
     valid: WordStream,
+    /// The test text of a folder that has one.
+    test: Option<WordStream>,
     /// How many segments before an example are remembered.
     remembered: usize,
 }
@@ -74,6 +76,9 @@ impl Words {
             train: WordStream::new(words.train.clone(), batch, length)?,
             single: WordStream::new(words.train.clone(), 1, length)?,
             valid: WordStream::evaluation(words.valid.clone(), batch, length)?,
+            test: (words.test.clone())
+                .map(|test| WordStream::evaluation(test, batch, length))
+                .transpose()?,
             words,
         };
         let vocabulary = &data.words.vocabulary;
@@ -144,15 +149,31 @@ impl<'a> LanguageModel<'a> {
         let read = |folder: &String| {
             let folder = Path::new(folder);
             data.check_words(&folder.join(WORDS))?;
-            weights_file::read(folder, model.parameters(), &Carried::default())
+            weights_file::read(folder, model.parameters(), &Carried::default(), (0, &[]))
         };
         let pretrained = config.model.weights.as_ref().map(read).transpose()?;
         Ok(Self {
             config,
             data,
-            pretrained: pretrained.map(|(params, _)| params),
+            pretrained: pretrained.map(|found| found.params),
             model,
         })
+    }
+
+    /// The mean loss over at most so many segments, each after those before it.
+    fn loss(&self, params: &Arc<Vec<f32>>, stream: &WordStream, most: usize) -> Result<f64, Error> {
+        let (mut memory, mut loss, mut words) = (Memory::empty(), 0.0, 0);
+        for k in 0..stream.segments().min(most) {
+            let batch = Owned::of(stream.segment(k));
+            if batch.batch != self.config.train.batch_size {
+                memory = Memory::empty(); // the last words of the longer columns
+            }
+            let (mean, after) = self.model.evaluate(params, &batch.view(), &memory)?;
+            loss += mean * batch.tokens.len() as f64;
+            words += batch.tokens.len();
+            memory = after;
+        }
+        Ok(loss / words as f64)
     }
 
     /// Segments from any places as a batch, and what is remembered of the words before them.
@@ -224,20 +245,17 @@ impl Task for LanguageModel<'_> {
         Ok(loss)
     }
 
-    fn evaluate(&self, params: &Arc<Vec<f32>>, _: &Carried) -> Result<Scores, Error> {
-        let valid = &self.data.valid;
-        let (mut memory, mut loss, mut words) = (Memory::empty(), 0.0, 0);
-        for k in 0..valid.segments().min(self.config.train.eval_batches) {
-            let batch = Owned::of(valid.segment(k));
-            if batch.batch != self.config.train.batch_size {
-                memory = Memory::empty(); // the last words of the longer columns
-            }
-            let (mean, after) = self.model.evaluate(params, &batch.view(), &memory)?;
-            loss += mean * batch.tokens.len() as f64;
-            words += batch.tokens.len();
-            memory = after;
-        }
-        let loss = loss / words as f64;
+    fn evaluate(
+        &self,
+        params: &Arc<Vec<f32>>,
+        _: &Carried,
+        part: HeldOut,
+    ) -> Result<Scores, Error> {
+        let most = match part {
+            HeldOut::Sample => self.config.train.eval_batches,
+            HeldOut::All => usize::MAX,
+        };
+        let loss = self.loss(params, &self.data.valid, most)?;
         Ok(Scores {
             loss,
             accuracy: None,
@@ -255,11 +273,23 @@ impl Task for LanguageModel<'_> {
         counts.into_iter().map(|count| count as f64).collect()
     }
 
-    fn export(&self, params: &Arc<Vec<f32>>, _: &Carried, folder: &Path) -> Result<(), Error> {
+    fn export(
+        &self,
+        params: &Arc<Vec<f32>>,
+        carried: &Carried,
+        folder: &Path,
+    ) -> Result<Scores, Error> {
         let file = folder.join("model.safetensors");
         weights_file::write(&file, self.model.parameters(), params, &Carried::default())?;
         write_atomic(&folder.join(WORDS), self.data.list().as_bytes())?;
-        write_json(&folder.join("config.json"), self.model.config())
+        write_json(&folder.join("config.json"), self.model.config())?;
+        let mut scores = self.evaluate(params, carried, HeldOut::All)?;
+        if let Some(test) = &self.data.test {
+            let loss = self.loss(params, test, usize::MAX)?;
+            scores.others.insert("test_loss".into(), loss);
+            scores.others.insert("test_perplexity".into(), loss.exp());
+        }
+        Ok(scores)
     }
 
     fn describe(&self) -> String {
