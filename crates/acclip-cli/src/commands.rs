@@ -348,7 +348,8 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     let unit = run.config.task.unit();
     let mut whole = None;
     if result.diverged_at.is_none() || keeps_best {
-        note("scoring all held-out data");
+        let held_out = run.dataset.facts.valid_examples;
+        note(&format!("scoring all {held_out} held-out examples"));
         let (model, scores) = export(&run.config, &run.dataset, run.folder.path(), control)?;
         run.folder.write_json("scores.json", &scores)?;
         note(&format!(
