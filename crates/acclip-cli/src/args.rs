@@ -53,8 +53,8 @@ Examples:
   acclip compare --preset standard --set train.steps=5000
   acclip compare --set 'compare.optimizers=[\"adamw\", \"acclip\"]' --json
   acclip compare --set task=pretraining
-  acclip compare --set task=language-model --set model.size=lab --corpus wikitext-2
-  acclip compare --set task=image-classification --set model.size=resnet18 --corpus cifar10
+  acclip compare --set task=language-model --corpus wikitext-2
+  acclip compare --set task=image-classification --corpus cifar10
   acclip compare --set task=question-answering --set model.weights=minilm --set compare.judge=f1
       --corpus train-v1.1.json
   acclip compare --resume runs/compare-20261124-101500")]
@@ -74,8 +74,8 @@ Examples:
   acclip noise --set noise.batch_size=1 --set noise.batches=4000
   acclip noise --set model.attention=false        the attention-free twin
   acclip noise --set task=pretraining
-  acclip noise --set task=language-model --set model.size=lab --corpus wikitext-2
-  acclip noise --set task=image-classification --set model.size=resnet18 --corpus cifar10
+  acclip noise --set task=language-model --corpus wikitext-2
+  acclip noise --set task=image-classification --corpus cifar10
   acclip noise --set task=question-answering --set model.weights=minilm --corpus dev-v1.1.json
   acclip noise --weights runs/train-20261124-101500
   acclip noise --calibrate                        how often is the verdict right?")]
@@ -90,8 +90,8 @@ Examples:
   acclip train --set task=masked-lm --corpus novel.txt
   acclip train --set task=pretraining --set model.seq_len=128
   acclip train --set task=question-answering --set model.weights=minilm --corpus train-v1.1.json
-  acclip train --set task=language-model --set model.size=lab --corpus wikitext-2
-  acclip train --set task=image-classification --set model.size=resnet18 --corpus cifar10
+  acclip train --set task=language-model --corpus wikitext-2
+  acclip train --set task=image-classification --corpus cifar10
   acclip train my.toml --set train.steps=20000 --out runs/long
   acclip train --resume runs/long
 

@@ -8,7 +8,7 @@ use acclip_train::compare::{self, compare};
 use acclip_train::config::quoted;
 use acclip_train::{
     Config, Control, CorpusFacts, Dataset, Error, Measurement, Outcome, Provenance, RunFolder,
-    Timing, check_measurement, checkpointed_steps, export, measure, train,
+    RunResult, Timing, Validation, check_measurement, checkpointed_steps, export, measure, train,
 };
 use jiff::Zoned;
 use serde::Serialize;
@@ -329,6 +329,15 @@ fn run_noise(args: Noise, control: Control) -> Result<Ended, Error> {
     Ok(Ended::Done)
 }
 
+/// How `acclip train` ended.
+#[derive(Serialize)]
+struct TrainSummary {
+    #[serde(flatten)]
+    result: RunResult,
+    /// How well the exported model does on all held-out data.
+    all_held_out: Option<Validation>,
+}
+
 fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     let file = args.config.as_deref();
     let check = |dataset: &Dataset, config: &Config| {
@@ -343,13 +352,14 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
     let Outcome::Done(result) = outcome else {
         return Ok(run.interrupted());
     };
-    run.folder.write_json("summary.json", &result)?;
     let keeps_best = run.config.train.patience > 0 && !result.curve.is_empty();
     let unit = run.config.task.unit();
     let mut whole = None;
     if result.diverged_at.is_none() || keeps_best {
         let held_out = run.dataset.facts.valid_examples;
-        note(&format!("scoring all {held_out} held-out examples"));
+        note(&format!(
+            "scoring all {held_out} held-out examples; the training is over, and --resume scores again"
+        ));
         let (model, scores) = export(&run.config, &run.dataset, run.folder.path(), control)?;
         run.folder.write_json("scores.json", &scores)?;
         note(&format!(
@@ -368,8 +378,13 @@ fn run_train(args: Train, control: Control) -> Result<Ended, Error> {
         &run.dataset,
         (&result, whole.as_ref()),
     )?)?;
-    show(&args.common, &result, |result| {
-        report::training_text(result, whole.as_ref(), unit)
+    let summary = TrainSummary {
+        result,
+        all_held_out: whole,
+    };
+    run.folder.write_json("summary.json", &summary)?;
+    show(&args.common, &summary, |summary| {
+        report::training_text(&summary.result, summary.all_held_out.as_ref(), unit)
     })?;
     Ok(Ended::Done)
 }

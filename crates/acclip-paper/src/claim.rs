@@ -10,7 +10,7 @@
 //! have a one-sided t-test at 2.5 %, so that they agree with the 95 % interval: reproduced where it lies above 0, not
 //! reproduced where it lies below the margin. An effect that is significant counts however small it is. p-values
 //! (doubled, as of a two-sided test) are adjusted for the number of claims that have one (Holm), those of either verdict
-//! apart: of a claim at most one of the two hypotheses is true that they reject. What is then no longer significant is
+//! apart: with a margin at most one of the two hypotheses is true that they reject. What is then no longer significant is
 //! undecided. A result at one size and on one data set says nothing of others.
 
 use acclip_noise::stream::CoordinateSnapshot;
@@ -380,6 +380,7 @@ fn bootstrap((a, b): &Samples, together: bool, generator: &mut dyn Rng) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::snapshot;
     use acclip_data::{Purpose, rng};
     use acclip_noise::diagnose;
 
@@ -504,21 +505,6 @@ mod tests {
 
     #[test]
     fn entries_look_heavy_beyond_the_double_exponential_law() {
-        use acclip_noise::pictures::moments::Moments;
-        let snapshot = |excess: f64| {
-            let mut raw = Moments::of(&[0.0, 1.0, 3.0]).finalize().unwrap();
-            (raw.n, raw.excess_kurtosis) = (50, Some(excess));
-            CoordinateSnapshot {
-                others: 9,
-                raw,
-                standardised: None,
-                gaussian_excess_kurtosis: Some(1.5),
-                still: 0,
-                alone: 0,
-                raw_sample: Vec::new(),
-                standardised_sample: Vec::new(),
-            }
-        };
         let judged = |excess: &[f64]| {
             let all: Vec<CoordinateSnapshot> = excess.iter().map(|x| snapshot(*x)).collect();
             Claim::heavy_entries("", "all layers", &all.iter().collect::<Vec<_>>())

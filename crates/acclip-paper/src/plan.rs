@@ -237,6 +237,14 @@ pub enum ClaimPlan {
 }
 
 impl ClaimPlan {
+    /// Its own margin, where it has one.
+    fn margin(&self) -> Option<f64> {
+        match self {
+            Self::Ahead { margin, .. } | Self::WiderGap { margin, .. } => *margin,
+            _ => None,
+        }
+    }
+
     /// The cells whose runs it compares, and by what.
     fn metrics(&self) -> Vec<(&String, &String)> {
         match self {
@@ -346,6 +354,12 @@ impl Plan {
         let plan: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         for claim in &plan.claims {
             claim.check(&plan).map_err(wrong)?;
+        }
+        let own = plan.claims.iter().filter_map(ClaimPlan::margin);
+        for margin in own.chain([plan.margin]) {
+            if !(margin.is_finite() && margin >= 0.0) {
+                return Err(wrong(format!("margin is {margin}; it must be 0 or above")));
+            }
         }
         Ok(plan)
     }

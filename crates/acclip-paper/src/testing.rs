@@ -3,8 +3,11 @@
 use crate::plan::{Cell, Plan};
 use crate::runner::{Measured, Noise};
 use acclip_noise::diagnose;
+use acclip_noise::pictures::moments::Moments;
 use acclip_noise::pictures::noise_scale::NoiseScale;
-use acclip_noise::stream::{CoordinateSeries, GradientNoise, LayerNoise, MeasuredNoise, Norms};
+use acclip_noise::stream::{
+    CoordinateSeries, CoordinateSnapshot, GradientNoise, LayerNoise, MeasuredNoise, Norms,
+};
 use acclip_noise::verdict::causes::Frequencies;
 use acclip_train::compare::summary::Row;
 use acclip_train::{Config, CorpusFacts, Measurement, RunResult, Timing, Validation};
@@ -63,6 +66,22 @@ pub fn noise(step: u64, seed: u64, norms: &[f64], layers: &[(&str, f64)]) -> Noi
             frequencies: Frequencies::new(&[1.0]).unwrap(),
             timing: Timing::default(),
         },
+    }
+}
+
+/// 50 entries of this excess kurtosis.
+pub fn snapshot(excess: f64) -> CoordinateSnapshot {
+    let mut raw = Moments::of(&[0.0, 1.0, 3.0]).finalize().unwrap();
+    (raw.n, raw.excess_kurtosis) = (50, Some(excess));
+    CoordinateSnapshot {
+        others: 9,
+        raw,
+        standardised: None,
+        gaussian_excess_kurtosis: Some(1.5),
+        still: 0,
+        alone: 0,
+        raw_sample: Vec::new(),
+        standardised_sample: Vec::new(),
     }
 }
 

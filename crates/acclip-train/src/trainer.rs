@@ -133,7 +133,7 @@ pub(crate) fn remove_checkpoints(folder: &Path) -> Result<(), Error> {
 
 /// Writes the model of the newest checkpoint of the run in `folder`, or with `train.patience` that of the best
 /// validation, into `folder/model`, in the form in which others read it: Hugging Face's or torchvision's; of questions,
-/// the predictions as well. Returns that folder, and how well the model of which step does on *all* held-out data.
+/// the predictions as well. Returns that folder, the step of the model, and its scores on *all* held-out data.
 ///
 /// # Errors
 /// [`Error::RunFolder`] if there is no checkpoint; [`Error::Io`].

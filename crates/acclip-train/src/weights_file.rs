@@ -222,6 +222,12 @@ mod tests {
         ] {
             assert!(error.contains(problem), "{problem}: {error}");
         }
+        let arrays = vec![("bn1.running_var".to_string(), vec![2], vec![1.0, -1.0])];
+        let negative = Carried(arrays);
+        write(&path, &parameters, &params, &negative).unwrap();
+        let error = read(&path, &parameters, &negative, none).unwrap_err();
+        let says = "bn1.running_var has variances below 0";
+        assert!(error.to_string().contains(says), "{error}");
         fs::write(&path, b"no").unwrap();
         let error = read(&path, &others, &Carried::default(), none).unwrap_err();
         assert!(matches!(error, Error::Pretrained { .. }), "{error}");

@@ -4,6 +4,7 @@ use acclip_train::{
     Config, Control, Dataset, Measurement, Outcome, Progress, RunResult, Silent, Task, export,
     measure, train,
 };
+use safetensors::SafeTensors;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -538,6 +539,50 @@ fn what_is_exported_is_read_again() {
     }
 }
 
+/// Weights of a model of two classes, on images of three: all but the head is theirs.
+#[test]
+fn a_head_for_other_classes_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let control = Control {
+        stop: &stop,
+        progress: &Silent,
+    };
+    let first = config(folder.path(), "image-classification", &[]);
+    let dataset = Dataset::load(&first, None).unwrap();
+    run(&first, &dataset, &folder.path().join("run"), 0).unwrap();
+    let (model, _) = export(&first, &dataset, &folder.path().join("run"), control).unwrap();
+    let setting = format!("model.weights={:?}", model.to_str().unwrap());
+    let mut second = config(folder.path(), "image-classification", &[&setting]);
+    for part in ["train", "t10k"] {
+        let file = folder.path().join(format!("{part}-labels-idx1-ubyte"));
+        let mut labels = fs::read(&file).unwrap();
+        for (i, label) in labels[8..].iter_mut().enumerate() {
+            *label = (i % 3) as u8;
+        }
+        fs::write(&file, labels).unwrap();
+    }
+    second.optimizer.learning_rate = 1e-30;
+    let dataset = Dataset::load(&second, None).unwrap();
+    let (described, _) = dataset.describe(&second).unwrap();
+    assert!(
+        described.ends_with("new, for other classes: fc.weight, fc.bias"),
+        "{described}"
+    );
+    run(&second, &dataset, &folder.path().join("again"), 0).unwrap();
+    let (again, all) = export(&second, &dataset, &folder.path().join("again"), control).unwrap();
+    assert!(all.loss.is_finite());
+    let weight = |folder: &Path, name: &str| {
+        let file = fs::read(folder.join("model.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let view = tensors.tensor(name).unwrap();
+        (view.shape().to_vec(), view.data().to_vec())
+    };
+    let name = "layer4.1.conv2.weight";
+    assert!(weight(&model, name) == weight(&again, name));
+    assert_eq!(weight(&again, "fc.bias").0, [3]);
+}
+
 /// Whatever a training is followed by, the model that is exported is judged by everything.
 #[test]
 fn what_is_exported_is_judged_by_all_held_out_data() {
@@ -592,7 +637,7 @@ fn a_test_text_is_judged_at_the_end() {
     for (name, text) in [
         ("train", part(0..2000)),
         ("valid", part(2000..2400)),
-        ("test", part(2000..2400)),
+        ("test", part(2400..2700)),
     ] {
         fs::write(ptb.join(format!("ptb.{name}.txt")), text).unwrap();
     }
@@ -601,8 +646,14 @@ fn a_test_text_is_judged_at_the_end() {
     let run_folder = folder.path().join("run");
     run(&config, &dataset, &run_folder, 0).unwrap();
     let (_, all) = export(&config, &dataset, &run_folder, control).unwrap();
-    assert_eq!(all.scores["test_loss"], all.loss, "the same text");
-    assert_eq!(all.scores["test_perplexity"], all.loss.exp());
+    let test = all.scores["test_loss"];
+    assert_eq!(all.scores["test_perplexity"], test.exp());
+    assert_ne!(test, all.loss);
+    // The same model on the test text as if it were for validation.
+    fs::copy(ptb.join("ptb.test.txt"), ptb.join("ptb.valid.txt")).unwrap();
+    let dataset = Dataset::load(&config, None).unwrap();
+    let (_, all) = export(&config, &dataset, &run_folder, control).unwrap();
+    assert_eq!(all.loss, test);
 }
 
 #[test]
@@ -641,7 +692,7 @@ fn data_that_does_not_fit_a_task_is_refused_with_a_remedy() {
         .map(|(key, path)| format!("{key}={:?}", path.to_str().unwrap()));
     let lost = problem("question-answering", &[&settings[0], &settings[1]]);
     assert!(
-        lost.contains("no held-out question has its answer"),
+        lost.contains("no question of a validation has its answer"),
         "{lost}"
     );
     let words = problem("masked-lm", &["corpus.max_words=1000"]);

@@ -250,7 +250,7 @@ fn noise_items(
             }
         }
     }
-    let (cells_are, columns) = match summary.task.has_twin() {
+    let (cells_are, columns) = match grid.len() > 1 {
         true => (
             ": with and without attention, on text and on Gaussian input",
             2,

@@ -74,7 +74,7 @@ pub struct GradientNoise {
     /// The noise of single coordinates of tables.
     pub table_coordinates: PooledCoordinates,
     /// The first gradient across its entries: across all of them if no layer is a table, else across those of
-    /// one layer. `None` for fewer than 4 gradients.
+    /// one layer. `None` for fewer than 4 gradients, and if every layer is a table.
     pub snapshot: Option<CoordinateSnapshot>,
     /// Place of that layer: of those that are no tables the one with the most noise.
     pub snapshot_layer: Option<usize>,

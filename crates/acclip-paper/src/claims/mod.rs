@@ -10,10 +10,15 @@ use crate::runner::{Measured, Noise};
 use acclip_data::{Purpose, rng};
 use acclip_train::compare::stats::holm;
 use races::{above_zero, ahead, wider_gap};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The stream of the bootstraps.
 const BOOTSTRAP: Purpose = Purpose::new("claims");
+
+/// Why there is no verdict.
+const NOTHING: &str = "nothing was measured";
+/// Why several seeds are not compared.
+const ONE_LEFT: &str = "training diverged on all seeds but one";
 
 /// The claims of a plan, judged.
 pub fn judged(plan: &Plan, all: &[Measured]) -> Vec<Claim> {
@@ -44,14 +49,14 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             statement,
             cell,
             step,
-        } => over_seeds(statement, all, &at(cell, *step), |noise| {
+        } => over_seeds(statement, all, plan, &at(cell, *step), |noise| {
             Claim::infinite_variance(statement, &noise.diagnosis)
         }),
         ClaimPlan::Light {
             statement,
             cell,
             step,
-        } => over_seeds(statement, all, &at(cell, *step), |noise| {
+        } => over_seeds(statement, all, plan, &at(cell, *step), |noise| {
             Claim::light(statement, &noise.diagnosis)
         }),
         ClaimPlan::HeavyEntries {
@@ -62,8 +67,14 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             let noise = noise(all, &at(cell, *step));
             let gradients = noise.iter().map(|noise| &noise.measurement.gradients);
             let of = gradients.clone().next().map_or("", |g| g.snapshot_of());
-            let found: Vec<_> = gradients.filter_map(|g| g.snapshot.as_ref()).collect();
-            Claim::heavy_entries(statement, of, &found)
+            match gradients
+                .map(|g| g.snapshot.as_ref())
+                .collect::<Option<Vec<_>>>()
+            {
+                None => Claim::unmeasured(statement, "no entries were kept of a gradient"),
+                Some(found) if found.is_empty() => Claim::unmeasured(statement, NOTHING),
+                Some(found) => Claim::heavy_entries(statement, of, &found),
+            }
         }
         ClaimPlan::Heavier {
             statement,
@@ -71,7 +82,10 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             light,
         } => {
             let (pairs, same) = pairs(all, [heavy, light]);
-            Claim::heavier(statement, &pairs, same, margin, &mut generator())
+            match pairs.len() == 1 && plan.noise_seeds > 1 {
+                true => Claim::unmeasured(statement, ONE_LEFT),
+                false => Claim::heavier(statement, &pairs, same, margin, &mut generator()),
+            }
         }
         ClaimPlan::HeavierOnAverage {
             statement,
@@ -84,7 +98,10 @@ fn judge(plan: &Plan, claim: &ClaimPlan, i: u64, all: &[Measured]) -> Claim {
             to,
         } => {
             let (pairs, same) = pairs(all, [from, to]);
-            Claim::unchanged(statement, &pairs, same, margin, &mut generator())
+            match pairs.len() == 1 && plan.noise_seeds > 1 {
+                true => Claim::unmeasured(statement, ONE_LEFT),
+                false => Claim::unchanged(statement, &pairs, same, margin, &mut generator()),
+            }
         }
         ClaimPlan::WiderGap {
             statement,
@@ -129,13 +146,12 @@ fn noise<'a>(all: &'a [Measured], point: &Point) -> Vec<&'a Noise> {
 fn over_seeds(
     statement: &str,
     all: &[Measured],
+    plan: &Plan,
     point: &Point,
     judge: impl Fn(&Noise) -> Claim,
 ) -> Claim {
-    combined(
-        statement,
-        noise(all, point).into_iter().map(judge).collect(),
-    )
+    let claims: Vec<Claim> = noise(all, point).into_iter().map(judge).collect();
+    combined(statement, claims, plan.noise_seeds)
 }
 
 /// The seed of the first cell, from which bootstraps draw.
@@ -180,14 +196,20 @@ fn heavier_on_average(
         xi.collect()
     };
     let [heavy, light] = cells.map(of);
+    // Settings that every seed has in both: training may have diverged on some.
+    let both = heavy.keys().filter(|key| light.contains_key(key));
+    let both: Vec<_> = both.copied().collect();
+    let seeds: BTreeSet<u64> = both.iter().map(|key| key.0).collect();
+    let everywhere = |(_, axis, value): (u64, usize, &str)| {
+        let mut seeds = seeds.iter();
+        seeds.all(|seed| both.contains(&(*seed, axis, value)))
+    };
     let mut by_seed: BTreeMap<u64, Vec<[f64; 2]>> = BTreeMap::new();
-    for (key, xi) in &heavy {
-        if let Some(other) = light.get(key) {
-            let pairs = by_seed.entry(key.0).or_default();
-            // The setting around which the axes vary is on each of them, and counts once.
-            if !pairs.contains(&[*xi, *other]) {
-                pairs.push([*xi, *other]);
-            }
+    for key in both.iter().filter(|key| everywhere(**key)) {
+        let (xi, pairs) = ([heavy[key], light[key]], by_seed.entry(key.0).or_default());
+        // The setting around which the axes vary is on each of them, and counts once.
+        if !pairs.contains(&xi) {
+            pairs.push(xi);
         }
     }
     let settings = by_seed.values().map(Vec::len).max().unwrap_or(0);
@@ -199,11 +221,12 @@ fn heavier_on_average(
     above_zero(statement, effect, &means.collect::<Vec<_>>(), margin)
 }
 
-/// Claims about several seeds as one. A verdict that most seeds give and that no seed contradicts decides; the numbers
+/// Claims about several seeds as one; of those that were `planned`, the ones whose training diverged say nothing. A verdict that most seeds give and that no seed contradicts decides; the numbers
 /// are those of the seed with the estimate in the middle of those that say so, or of all if it is undecided.
-fn combined(statement: &str, claims: Vec<Claim>) -> Claim {
-    let verdicts: Vec<Verdict> = claims.iter().map(|claim| claim.verdict).collect();
-    let seeds = verdicts.len();
+fn combined(statement: &str, claims: Vec<Claim>, planned: u64) -> Claim {
+    let mut verdicts: Vec<Verdict> = claims.iter().map(|claim| claim.verdict).collect();
+    let seeds = verdicts.len().max(planned as usize);
+    verdicts.resize(seeds, Verdict::Undecided);
     let verdict = majority(&verdicts);
     let decides = |claim: &Claim| verdict == Verdict::Undecided || claim.verdict == verdict;
     let mut deciding: Vec<Claim> = claims.into_iter().filter(decides).collect();
@@ -212,7 +235,7 @@ fn combined(statement: &str, claims: Vec<Claim>) -> Claim {
         estimate(a).total_cmp(&estimate(b))
     });
     if deciding.is_empty() {
-        return Claim::unmeasured(statement, "nothing was measured");
+        return Claim::unmeasured(statement, NOTHING);
     }
     let middle = deciding.swap_remove(deciding.len() / 2);
     let words: Vec<String> = verdicts.iter().map(Verdict::to_string).collect();

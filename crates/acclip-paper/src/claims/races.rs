@@ -27,6 +27,7 @@ pub(super) fn ahead(
         true => format!("{} of {worse} minus that of {better}", words(metric)),
         false => format!("{} of {better} minus that of {worse}", words(metric)),
     };
+    let leads: Vec<f64> = leads.into_iter().map(|(_, lead)| lead).collect();
     above_zero(statement, effect, &leads, margin)
 }
 
@@ -42,7 +43,10 @@ pub(super) fn wider_gap(
     let (Some(wide_leads), Some(narrow_leads)) = (leads(wide), leads(narrow)) else {
         return Claim::unmeasured(statement, "a run diverged, or one of the two did not race");
     };
-    let differences = wide_leads.iter().zip(&narrow_leads).map(|(a, b)| a - b);
+    let on = |seed: u64| narrow_leads.iter().find(|(other, _)| *other == seed);
+    let differences = wide_leads
+        .iter()
+        .filter_map(|(seed, wide)| Some(wide - on(*seed)?.1));
     let place = |place: &Metric| format!("{} in {}", words(&place.metric), place.cell);
     let effect = format!(
         "lead of {} over {}: {} minus {}",
@@ -64,8 +68,8 @@ fn rows<'a>(all: &'a [Measured], cell: &str, names: [&str; 2]) -> Option<[&'a Ro
     Some([row(names[0])?, row(names[1])?])
 }
 
-/// By how much the first is ahead of the second on each seed; `None` if a run diverged, or has no such metric.
-fn leads([better, worse]: [&Row; 2], metric: &str) -> Option<Vec<f64>> {
+/// Seeds, and by how much the first is ahead of the second on each; `None` if a run diverged, or has no such metric.
+fn leads([better, worse]: [&Row; 2], metric: &str) -> Option<Vec<(u64, f64)>> {
     let sign = if is_loss(metric) { -1.0 } else { 1.0 };
     let of = |row: &Row, seed: u64| -> Option<f64> {
         let run: &RunResult = row.finals.iter().find(|run| run.seed == seed)?;
@@ -75,7 +79,7 @@ fn leads([better, worse]: [&Row; 2], metric: &str) -> Option<Vec<f64>> {
         return None; // it diverged at every setting
     }
     let seeds = better.finals.iter().map(|run| run.seed);
-    let leads = seeds.map(|seed| Some(sign * (of(better, seed)? - of(worse, seed)?)));
+    let leads = seeds.map(|seed| Some((seed, sign * (of(better, seed)? - of(worse, seed)?))));
     leads.collect()
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::Cell;
 use crate::scan::Scanned;
-use crate::testing::{cell, even, measured, noise, pareto, plan, row};
+use crate::testing::{cell, even, measured, noise, pareto, plan, row, snapshot};
 
 const SURE: [Option<f64>; 3] = [Some(1.0), Some(1.1), Some(0.9)];
 const BEHIND: [Option<f64>; 3] = [Some(2.0), Some(2.2), Some(1.9)];
@@ -269,9 +269,32 @@ fn seeds_that_agree_decide_and_contrary_ones_do_not() {
         (one[0].verdict, one[0].n, one[0].of.as_str()),
         (Reproduced, 2000, "batches")
     );
-    // Most say so, and the numbers are those of one that does.
-    let most = of(&[(3, true), (4, true)]);
-    assert_eq!(verdicts(&most)[0], Reproduced);
+    // Of three that were planned one is no majority, and two are; that of the third diverged.
+    let mut planned = plan(lines);
+    planned.noise_seeds = 3;
+    for (seeds, verdict) in [
+        (&[(3, true)][..], Undecided),
+        (&[(3, true), (4, true)], Reproduced),
+    ] {
+        let found = judged(&planned, &noisy(&cells, [seeds, &[]]));
+        assert_eq!(found[0].verdict, verdict, "{:?}", found[0]);
+        assert!(found[0].test.ends_with(", undecided"), "{:?}", found[0]);
+    }
+    // The numbers are those of one that decides.
+    let of = |verdict, xi: f64| Claim {
+        verdict,
+        estimate: Some([xi; 3]),
+        ..Claim::unmeasured("", "")
+    };
+    let claims = vec![
+        of(Undecided, 0.5),
+        of(Reproduced, 0.9),
+        of(Reproduced, 0.4),
+        of(Reproduced, 0.45),
+    ];
+    let most = combined("", claims, 4);
+    assert_eq!((most.verdict, most.estimate), (Reproduced, Some([0.45; 3])));
+    let of = |seeds: &[(u64, bool)]| judged(&plan(lines), &noisy(&cells, [seeds, &[]]));
     let none = of(&[]);
     assert_eq!(
         (none[0].verdict, none[0].test.as_str()),
@@ -301,6 +324,13 @@ fn samples_are_compared_seed_by_seed() {
     assert_eq!(found[0].of, "batches of each, of one seed");
     let found = of(&[(4, true)], &[(3, false)]);
     assert_eq!(found[0].test, "nothing measured, or too many ties");
+    // Of several seeds one is left: it says nothing of the others.
+    let mut planned = plan(lines);
+    planned.noise_seeds = 2;
+    for claim in judged(&planned, &noisy(&cells, [&[(4, true)], &[(4, false)]])) {
+        assert_eq!(claim.test, "training diverged on all seeds but one");
+        assert_eq!(claim.verdict, Verdict::Undecided);
+    }
     let again = of(&[(4, true)], &[(4, false)]);
     assert_eq!(
         again,
@@ -369,4 +399,30 @@ fn scans_are_compared_setting_by_setting_and_tested_over_seeds() {
     );
     assert_eq!((found.verdict, found.n), (Verdict::NotReproduced, 2));
     assert_eq!(of(vec![], vec![]).test, "fewer than two seeds");
+}
+
+#[test]
+fn entries_are_of_every_seed_or_not_judged() {
+    let here = cell("a", &[0]);
+    let lines = "[[claims]]\nkind = \"heavy-entries\"\nstatement = \"heavy\"\ncell = \"a\"\n";
+    let of = |excess: &[Option<f64>]| {
+        let mut found = measured(&here);
+        for (seed, excess) in (0..).zip(excess) {
+            let mut one = noise(0, seed, &even(99), &[]);
+            one.measurement.gradients.snapshot = excess.map(snapshot);
+            found.noise.push(one);
+        }
+        judged(&plan(lines), &[found]).remove(0)
+    };
+    let all = of(&[Some(100.0), Some(120.0), Some(90.0)]);
+    assert_eq!((all.verdict, all.n), (Verdict::Reproduced, 3));
+    assert!(
+        all.effect
+            .contains("of all layers; excess kurtosis 100.00, 120.00, 90.00"),
+        "{}",
+        all.effect
+    );
+    let some = of(&[Some(100.0), None, Some(90.0)]);
+    assert_eq!(some.test, "no entries were kept of a gradient");
+    assert_eq!(of(&[]).test, "nothing was measured");
 }

@@ -6,6 +6,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// Level at which a difference counts as significant.
 pub const SIGNIFICANCE: f64 = 0.05;
 
+/// A spread below this share of the values is rounding.
+const ROUNDING: f64 = 1e-12;
+
 /// A paired difference, and Student's test of whether its mean is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
@@ -33,7 +36,15 @@ impl Paired {
             return None;
         }
         let (mean, sd) = mean_sd(&d);
-        let error = sd / (n as f64).sqrt();
+        // Differences that are the same but for rounding have no spread.
+        let largest = a
+            .iter()
+            .chain(b)
+            .fold(0.0, |most: f64, x| most.max(x.abs()));
+        let error = match sd > ROUNDING * largest {
+            true => sd / (n as f64).sqrt(),
+            false => 0.0,
+        };
         let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
         let p = match error > 0.0 {
             true => 2.0 * t.cdf(-(mean / error).abs()),
@@ -121,6 +132,9 @@ mod tests {
         assert_eq!(Paired::test(&[1.0, 2.0], &[1.0, 2.0]).unwrap().p, 1.0);
         let same = Paired::test(&[2.0, 3.0], &[1.0, 2.0]).unwrap();
         assert_eq!((same.p, same.mean, same.above(0.0)), (1.0, 1.0, None));
+        // 0.3 − 0.2 and 0.2 − 0.1 are the same number, but not in floating point.
+        let same = Paired::test(&[0.3, 0.2], &[0.2, 0.1]).unwrap();
+        assert_eq!((same.p, same.below(0.2)), (1.0, None));
     }
 
     /// Where the interval ends, the one-sided p-value is 2.5 %.

@@ -1,4 +1,5 @@
-//! One configuration for every command: defaults, then a preset, then a file, then `--set key=value`.
+//! One configuration for every command: defaults, then a preset, then what the task needs, then a file, then
+//! `--set key=value`.
 //!
 //! A run is a file. The resolved configuration is written into the run folder before step 1, so that
 //! the folder says by itself how to make it again.
@@ -72,7 +73,8 @@ impl TaskKind {
         matches!(self, TaskKind::MaskedLm | TaskKind::Pretraining)
     }
 
-    /// What its runs are judged by; of masked tokens also the losses of single bins, with `train.frequency_bins`.
+    /// What its runs are judged by; of masked tokens also the losses of single bins and of their halves, with
+    /// `train.frequency_bins`.
     fn metrics(self) -> &'static [&'static str] {
         match self {
             TaskKind::MaskedLm => &["loss", "train_loss", "accuracy"],
@@ -221,7 +223,8 @@ pub struct TrainConfig {
     /// Steps between validations.
     pub eval_every: u64,
     /// Bins of about equal shares of all tokens, from the rarest to the most frequent, by which a validation of masked
-    /// tokens splits its loss: `loss_bin_0`, …, and `loss_rare_tokens` and `loss_frequent_tokens` of their halves; 0: none.
+    /// tokens splits its loss: `loss_bin_0`, …, and `loss_rare_tokens` and `loss_frequent_tokens` of their halves (the middle
+    /// one of an odd number is in neither); 0: none.
     pub frequency_bins: usize,
     /// Validation batches; fewer if the held-out data has fewer.
     pub eval_batches: usize,
@@ -478,6 +481,12 @@ impl Config {
             known.contains(&metric) || bin.is_some_and(|i: usize| i < bins) || half && bins > 1;
         match found {
             true => Ok(()),
+            false if self.task.has_twin() && (half || metric.starts_with("loss_bin_")) => {
+                let problem = format!(
+                    "'{metric}' is there with more train.frequency_bins only; they are {bins}"
+                );
+                Err(Error::config(key, problem))
+            }
             false => Err(Error::config(key, unknown("metric", metric, known))),
         }
     }

@@ -295,7 +295,7 @@ impl<'a> Split<'a> {
     }
 
     /// `loss_bin_0` of the rarest tokens, and so on; `loss_rare_tokens` and `loss_frequent_tokens` of the rarer and the
-    /// more frequent half of the bins. What no label fell into is left out.
+    /// more frequent half of the bins, without the middle one of an odd number. What no label fell into is left out.
     fn means(&self) -> Vec<(String, f64)> {
         let (bins, half) = (self.sums.len(), self.sums.len() / 2);
         let single = (0..bins).map(|i| (format!("loss_bin_{i}"), &self.sums[i..=i]));

@@ -92,11 +92,6 @@ impl Questions {
         };
         let windows = Windows::for_training(&train, &tokenizer, &options)?;
         let all = Held::new(valid, &tokenizer, &options)?;
-        if all.spans.iter().flatten().count() == 0 {
-            let problem = "no held-out question has its answer where the file says, so that there is no loss; repair \
-                           answer_start";
-            return Err(Error::config("corpus.path", problem));
-        }
         let most = config
             .train
             .eval_batches
@@ -105,6 +100,12 @@ impl Questions {
             1 => None,
             step => Some(Held::new(thinned(&all.squad, step), &tokenizer, &options)?),
         };
+        let followed = sample.as_ref().unwrap_or(&all);
+        if followed.spans.iter().all(Option::is_none) {
+            let problem = "no question of a validation has its answer where the file says, so that there is no loss; repair \
+                           answer_start, or make train.eval_batches larger";
+            return Err(Error::config("corpus.path", problem));
+        }
         let facts = CorpusFacts {
             source: path.to_string(),
             content: format!(
