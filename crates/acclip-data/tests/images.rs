@@ -466,6 +466,23 @@ fn a_large_folder_stays_on_disk_and_gives_the_same_batches() {
         Images::read(folder.path(), &options).unwrap()
     };
     let (memory, disk) = (with(bytes), with(bytes - 1));
+    // One whose header alone is whole.
+    let broken = folder.path().join("train/a/wide.png");
+    let whole = fs::read(&broken).unwrap();
+    fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    let checked = |check| {
+        let options = ImageOptions {
+            size: Some(24),
+            memory: 0,
+            check,
+            ..Default::default()
+        };
+        Images::read(folder.path(), &options).map(drop)
+    };
+    let message = checked(true).unwrap_err().to_string();
+    assert!(message.contains("wide.png"), "{message}");
+    checked(false).unwrap();
+    fs::write(&broken, whole).unwrap();
     assert!(memory.train.in_memory() && memory.notes.is_empty());
     assert!(!disk.train.in_memory() && !disk.test.in_memory());
     assert!(disk.notes[0].contains("stay on disk"));

@@ -14,6 +14,7 @@ use crate::{
     Error,
     read::{io_error, list_files, metadata},
 };
+use rayon::prelude::*;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -68,7 +69,7 @@ pub(super) fn read(root: &Path, options: &ImageOptions) -> Result<Found, Error> 
         if in_memory {
             load(listing, sizes)
         } else {
-            leave(listing, sizes)
+            leave(listing, sizes, options.check)
         }
     });
     let first = splits.next().expect("there is a training split")?;
@@ -247,8 +248,13 @@ fn load(listing: &Listing, sizes: &Sizes) -> Result<Images, Error> {
     Ok(images(listing, sizes, pixels, sources))
 }
 
-/// Leaves every file where it is.
-fn leave(listing: &Listing, sizes: &Sizes) -> Result<Images, Error> {
+/// Leaves every file where it is, after a look whether it decodes if it is to be checked.
+fn leave(listing: &Listing, sizes: &Sizes, check: bool) -> Result<Images, Error> {
+    let files = listing.files.par_iter();
+    let broken = |(path, _): &(PathBuf, u32)| decode::decode(path).err();
+    if let (true, Some(error)) = (check, files.find_map_first(broken)) {
+        return Err(error);
+    }
     let source = |(path, _): &(PathBuf, u32)| {
         Ok(Source::File {
             bytes: metadata(path)?.len(),

@@ -63,6 +63,8 @@ pub struct ImageOptions {
     pub seed: u64,
     /// A folder whose pixels take more bytes than this stays on disk.
     pub memory: u64,
+    /// Whether the images of such a folder are all decoded once, so that one that does not decode is found now.
+    pub check: bool,
 }
 
 impl Default for ImageOptions {
@@ -72,6 +74,7 @@ impl Default for ImageOptions {
             held_out: 0.1,
             seed: 0,
             memory: 2 << 30,
+            check: true,
         }
     }
 }

@@ -199,6 +199,14 @@ pub struct ImagesConfig {
     /// Height and width of the model's images; absent: those of the files, which must agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
+    /// Whether images that stay on disk, since they are more than 2 GiB of pixels, are all decoded once before anything
+    /// begins. Otherwise one that does not decode stops the training that comes to it.
+    #[serde(default = "yes")]
+    pub check: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What stands at the model's input.

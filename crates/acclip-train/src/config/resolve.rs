@@ -231,6 +231,7 @@ fn complete() -> Config {
         images: ImagesConfig {
             augment: Augment::None,
             size: Some(0),
+            check: false,
         },
         model: ModelConfig {
             size: String::new(),

@@ -38,6 +38,7 @@ impl Pictures {
             size: config.images.size,
             held_out: config.corpus.held_out,
             seed: config.corpus.split_seed,
+            check: config.images.check,
             ..ImageOptions::default()
         };
         let images = Images::read(path, &options)?;
